@@ -1,0 +1,34 @@
+"""经纬 Jingwei: a federated hub for sharing what works. `create_app` is the table of contents."""
+
+from flask import Flask
+
+from hub import api, database, errors, web
+from hub.cases import api as cases_api
+from hub.cases import views as cases_views
+from hub.config import Settings
+from hub.federation import api as federation_api
+from hub.federation import oauth
+from hub.federation import views as federation_views
+from hub.identity import access, sessions
+from hub.identity import views as identity_views
+from hub.registry import api as registry_api
+from hub.search import api as search_api
+from hub.search import views as search_views
+
+
+def create_app(config: Settings | None = None) -> Flask:
+    """Build the application of one node."""
+    config = config or Settings.load()
+    app = Flask(__name__)
+    app.extensions["hub.settings"] = config
+    database.init_app(app, config)
+    web.init_app(app, config)
+    errors.init_app(app)
+    sessions.init_app(app)
+    access.init_app(app)
+    for views in (cases_views, search_views, identity_views, federation_views):
+        app.register_blueprint(views.blueprint)
+    for wire in (oauth, federation_api):
+        app.register_blueprint(wire.blueprint)
+    api.init_app(app, [cases_api.blueprint, search_api.blueprint, registry_api.blueprint])
+    return app

@@ -1,0 +1,1 @@
+"""Cases and pilot lessons, from first draft to withdrawal."""

@@ -1,0 +1,120 @@
+"""Each setting of a node, once: its name, its default and what it means.
+
+Settings are read from `settings.env` in the node's home folder and then from the environment,
+which wins. `docs/operating.md` lists them for the people who run nodes.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dotenv import dotenv_values
+from flask import current_app
+
+T = TypeVar("T")
+
+FILE_NAME = "settings.env"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one node is told when it starts. Field `x` is read from `HUB_X`."""
+
+    home: Path = Path("var/node")  # Data folder: database, keys, index, files.
+    origin: str = "http://127.0.0.1:5000"  # The URL by which the federation names this node.
+    name: str = "Jingwei"  # What people call this node.
+    enterprise: str = "example"  # Slug of the enterprise that it belongs to.
+    role: str = "headquarters"  # headquarters or subsidiary.
+    database_url: str = ""  # SQLAlchemy URL; empty means SQLite in the home folder.
+    secret_key: str = ""  # Signs cookies; empty means a random one kept in the home folder.
+    allow_loopback: bool = False  # Accept plain http peers on this machine.
+    search_engine: str = ""  # tantivy or whoosh; empty means the best one available.
+    locale: str = "zh_CN"  # Language of pages unless the reader chose: zh_CN or en.
+    time_zone: str = "Asia/Shanghai"  # Zone in which times are shown.
+    bind: str = ""  # host:port to listen on; empty means the origin's.
+    workers: int = 2  # Web processes.
+    threads: int = 16  # Requests that one web process handles at a time.
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings of the node whose home is `HUB_HOME`."""
+        home = Path(environ.get("HUB_HOME", cls.home)).absolute()
+        values = {**dotenv_values(home / FILE_NAME), **environ, "HUB_HOME": str(home)}
+        known = {
+            field.name: _parse(field.name, str(values[key]), getattr(cls, field.name))
+            for field in fields(cls)
+            if values.get(key := f"HUB_{field.name.upper()}") is not None
+        }
+        return cls(**known)
+
+    @property
+    def is_headquarters(self) -> bool:
+        """Say whether this node is its enterprise's trust anchor and relay."""
+        return self.role == "headquarters"
+
+    @property
+    def database(self) -> str:
+        """Return the SQLAlchemy URL of the database in force."""
+        url = self.database_url or f"sqlite:///{self.home / 'hub.db'}"
+        return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @cached_property
+    def cookie_key(self) -> str:
+        """Return the key that signs cookies, made at first use and kept in the home folder."""
+        if self.secret_key:
+            return self.secret_key
+        return read_or_create(self.home / "keys" / "cookie", lambda: secrets.token_hex(32))
+
+
+def _parse(name: str, text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        return text.lower() in {"1", "true", "yes", "on"}
+    if isinstance(default, int):
+        return int(text)
+    if isinstance(default, Path):
+        return Path(text)
+    return text.rstrip("/") if name == "origin" else text
+
+
+def read_or_create(path: Path, make: Callable[[], str]) -> str:
+    """Return the text of a private file, writing it first if there is none.
+
+    Two processes may race for it: the file appears whole, under its name, once.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(make())
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # Another process was first; its file counts.
+        finally:
+            draft.unlink()
+    return path.read_text()
+
+
+def settings() -> Settings:
+    """Return the settings of the current application."""
+    found: Settings = current_app.extensions["hub.settings"]
+    return found
+
+
+def of_this_node(make: Callable[[Settings], T]) -> T:
+    """Return the one object that `make` builds for the current application.
+
+    Four nodes live in one test process, so nothing that belongs to a node may be a module global.
+    """
+    kept: dict[Callable[[Settings], Any], Any] = current_app.extensions.setdefault("hub.kept", {})
+    if make not in kept:
+        kept[make] = make(settings())
+    found: T = kept[make]
+    return found

@@ -1,0 +1,1 @@
+"""Peers, and what passes between them and us."""

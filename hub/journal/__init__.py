@@ -1,0 +1,1 @@
+"""What was published, signed and in order."""

@@ -1,0 +1,127 @@
+"""Tables of the journal: entries, releases, and what follows from them."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.database import Base
+
+LOCAL = "local"
+GROUP = "group"
+PUBLIC = "public"
+DIRECTORY = "dir"
+PARTNER = "partner:"
+
+JOURNAL = "journal"  # Name of the head that counts local positions.
+
+Position = BigInteger().with_variant(Integer, "sqlite")
+
+
+def partner_channel(enterprise: str) -> str:
+    """Return the channel that carries what was opened to one enterprise."""
+    return PARTNER + enterprise
+
+
+class Entry(Base):
+    """Content, signed by its origin; its text goes when nobody may read it any more."""
+
+    __tablename__ = "entry"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of payload.
+    origin: Mapped[str] = mapped_column(String(255))
+    entry_id: Mapped[str] = mapped_column(String(36))
+    rev: Mapped[int]
+    type: Mapped[str] = mapped_column(String(40))
+    header: Mapped[str] = mapped_column(Text)
+    payload: Mapped[str | None] = mapped_column(Text)  # None once the text was dropped.
+    signature: Mapped[str] = mapped_column(String(100))
+
+    __table_args__ = (Index("ix_entry_origin_entry_id", "origin", "entry_id"),)
+
+
+class Release(Base):
+    """A statement, signed by its issuer, that an entry joins or leaves an audience."""
+
+    __tablename__ = "release"
+
+    position: Mapped[int] = mapped_column(Position, primary_key=True)  # Dense, of this node.
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    iss: Mapped[str] = mapped_column(String(255))
+    epoch: Mapped[str] = mapped_column(String(20))
+    channel: Mapped[str] = mapped_column(String(80))
+    seq: Mapped[int] = mapped_column(Position)  # Dense, of the issuer in this channel.
+    op: Mapped[str] = mapped_column(String(10))
+    origin: Mapped[str] = mapped_column(String(255))
+    entry_id: Mapped[str] = mapped_column(String(36))
+    rev: Mapped[int]
+    entry_digest: Mapped[str] = mapped_column(String(64))
+    header: Mapped[str] = mapped_column(Text)
+    payload: Mapped[str] = mapped_column(Text)
+    signature: Mapped[str] = mapped_column(String(100))
+    received_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("iss", "channel", "epoch", "seq"),
+        Index("ix_release_entry", "origin", "entry_id"),
+    )
+
+
+class Chain(Base):
+    """The last release that we have of one issuer in one channel."""
+
+    __tablename__ = "chain"
+
+    iss: Mapped[str] = mapped_column(String(255), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(80), primary_key=True)
+    epoch: Mapped[str] = mapped_column(String(20))
+    seq: Mapped[int] = mapped_column(Position)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class Head(Base):
+    """The last number given out in one log; its row is the lock that makes appending serial."""
+
+    __tablename__ = "head"
+
+    name: Mapped[str] = mapped_column(String(90), primary_key=True)  # JOURNAL or a channel.
+    epoch: Mapped[str] = mapped_column(String(20))
+    seq: Mapped[int] = mapped_column(Position)
+
+
+class LogItem(Base):
+    """Item `seq` of what this node offers to the readers of a channel."""
+
+    __tablename__ = "log_item"
+
+    channel: Mapped[str] = mapped_column(String(80), primary_key=True)
+    seq: Mapped[int] = mapped_column(Position, primary_key=True)
+    position: Mapped[int] = mapped_column(Position, index=True)  # Of the release.
+    via: Mapped[int]  # Nodes that it came through, at most 4.
+
+
+class Live(Base):
+    """What one issuer last said of one entry in one channel."""
+
+    __tablename__ = "live"
+
+    iss: Mapped[str] = mapped_column(String(255), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(80), primary_key=True)
+    origin: Mapped[str] = mapped_column(String(255), primary_key=True)
+    entry_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    op: Mapped[str] = mapped_column(String(10))
+    seq: Mapped[int] = mapped_column(Position)
+    rev: Mapped[int]
+    entry_digest: Mapped[str] = mapped_column(String(64), index=True)
+
+    __table_args__ = (Index("ix_live_entry", "origin", "entry_id"),)
+
+
+class Cursor(Base):
+    """The last place that one follower has handled."""
+
+    __tablename__ = "cursor"
+
+    name: Mapped[str] = mapped_column(String(400), primary_key=True)
+    value: Mapped[str] = mapped_column(String(60))
+    moved_at: Mapped[datetime]

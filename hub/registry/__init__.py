@@ -1,0 +1,1 @@
+"""Enterprises, nodes, their keys, and the peers that we know."""
