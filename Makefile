@@ -1,0 +1,66 @@
+# Every command of the project. Each sets up its own virtual environment when that is missing.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.installed
+CATALOGUES := $(patsubst %.po,%.mo,$(wildcard hub/translations/*/LC_MESSAGES/*.po hub/*/translations/*/LC_MESSAGES/*.po))
+
+.PHONY: demo test lint type bench sure screenshot pin translations set-up clean
+.DELETE_ON_ERROR:
+
+## Four joined nodes with content under var/demo/, in the foreground; DEMO_PORT moves the first.
+demo: set-up
+	$(BIN)/hub demo --home var/demo --port $${DEMO_PORT:-5001}
+
+## All tests that this machine allows; the last lines say what was skipped and how to get it.
+test: set-up
+	$(BIN)/pytest
+
+lint: set-up
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+type: set-up
+	$(BIN)/mypy
+
+## Prints JSON; see bench/README.md.
+bench: set-up
+	@$(BIN)/python -m bench
+
+## Everything that must hold before a release.
+sure: lint type
+	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.txt
+	$(BIN)/pytest
+
+## The picture in README.md, made by the browser test.
+screenshot: set-up
+	HUB_TEST_SCREENSHOT=docs/screenshot.png $(BIN)/pytest tests/browser -k journey
+
+## Write requirements*.txt anew from requirements*.in, with hashes.
+pin: set-up
+	$(BIN)/pip-compile -q --upgrade $(PIN) --output-file=requirements.txt requirements.in
+	$(BIN)/pip-compile -q --upgrade $(PIN) --output-file=requirements-dev.txt requirements-dev.in
+PIN := --allow-unsafe --generate-hashes --no-emit-find-links --no-emit-index-url --strip-extras
+
+## Bring each catalogue in line with the texts of its slice.
+translations: set-up
+	$(BIN)/python -m tests.catalogues
+
+set-up: $(READY) $(CATALOGUES)
+
+$(READY): requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	|| { echo "Python cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt
+	$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+%.mo: %.po $(READY)
+	@$(BIN)/pybabel -q compile -i $< -o $@
+
+clean:
+	rm -rf .venv var
