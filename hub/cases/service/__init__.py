@@ -1,0 +1,1 @@
+"""All that one can do with cases and pilot lessons."""
