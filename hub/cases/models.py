@@ -1,14 +1,16 @@
 """Tables of cases and pilot lessons: what is being written here, and what may be read."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from sqlalchemy import String, Text
+from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.database import Base
 from hub.journal.models import Position
+
 
 def public_id(origin: str, entry_id: str) -> UUID:
     """Return the id that pages, the API and the index show (docs/federation.md, Identity).
@@ -46,3 +48,102 @@ class Document(Base):
     synced_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
     former_audience: Mapped[str | None] = mapped_column(String(40))  # Who may see the tombstone.
+
+
+class Kind(StrEnum):
+    """What a document is."""
+
+    CASE = "case"  # Practice that worked.
+    PILOT_LESSON = "pilot_lesson"  # What a trial showed, failures included.
+
+
+class Visibility(StrEnum):
+    """Who may read a case once it is published, narrowest first."""
+
+    UNIT = "unit"
+    NODE = "node"
+    GROUP = "group"
+    PARTNERS = "partners"
+    PUBLIC = "public"
+
+
+class State(StrEnum):
+    """Where a case stands on its path, in the order of the path."""
+
+    DRAFT = "draft"
+    SECRECY_REVIEW = "secrecy_review"
+    UNIT_REVIEW = "unit_review"
+    APPROVED = "approved"
+    SIGNED = "signed"
+    PUBLISHED = "published"
+    WIDEN_REVIEW = "widen_review"  # Published as before while a wider audience is considered.
+    WITHDRAWN = "withdrawn"
+
+
+class Case(Base):
+    """A case or pilot lesson that is written on this node, with what is decided about it.
+
+    Its text stands in its revisions. Rows are ours only; what readers see is a `Document`.
+    """
+
+    __tablename__ = "case"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)  # Its public id: see `public_id`.
+    entry_id: Mapped[str] = mapped_column(String(36), unique=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(20), index=True)  # Of the newest revision.
+    rev: Mapped[int]  # Number of the newest revision.
+    published_rev: Mapped[int | None]  # Number of the revision that readers see.
+    version: Mapped[int]  # Grows with each change, so that nobody decides on what they never saw.
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    unit_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"), index=True)
+    visibility: Mapped[str] = mapped_column(String(20))  # In force, or intended until published.
+    partners: Mapped[list[str]]  # Enterprises, when visibility is partners.
+    wider: Mapped[str | None] = mapped_column(String(20))  # Asked for, in widen review.
+    wider_partners: Mapped[list[str]]
+    wider_cleared_by: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    is_long_form: Mapped[bool]  # Imported: title, body, unit and category are enough.
+    source_digest: Mapped[str | None] = mapped_column(String(64), unique=True)  # Of the import.
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawal_reason: Mapped[str | None] = mapped_column(Text)
+
+    @property
+    def is_out(self) -> bool:
+        """Say whether readers see a revision of it now."""
+        return self.published_rev is not None and self.state != State.WITHDRAWN
+
+
+class Revision(Base):
+    """One version of the text of a case; signature freezes it for good."""
+
+    __tablename__ = "revision"
+
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    body: Mapped[str] = mapped_column(Text)  # Markdown, as the author typed it.
+    fields: Mapped[dict[str, Any]]  # All else, as `content` defines it.
+    note: Mapped[str] = mapped_column(Text)  # What the last reviewer told the author.
+    refused_digest: Mapped[str | None] = mapped_column(String(64))  # Of a text refused for good.
+    digest: Mapped[str | None] = mapped_column(String(64))  # Of the text as signed.
+    submitted_at: Mapped[datetime | None]
+    escalated_at: Mapped[datetime | None]
+    cleared_by: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    cleared_at: Mapped[datetime | None]
+    approved_by: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    approved_at: Mapped[datetime | None]
+    signed_by: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    signed_at: Mapped[datetime | None]
+    published_by: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    published_at: Mapped[datetime | None]
+
+
+class Rendering(Base):
+    """The raw HTML of a Markdown text, made once for each text; shown through `markup.safe`."""
+
+    __tablename__ = "rendering"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the text.
+    html: Mapped[str] = mapped_column(Text)

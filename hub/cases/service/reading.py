@@ -1,0 +1,169 @@
+"""What readers see: documents, as the live releases in the journal make them."""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, select
+
+from hub.cases.errors import WithdrawnError
+from hub.cases.models import Case, Document, public_id
+from hub.config import settings
+from hub.database import db, upsert
+from hub.errors import NotFoundError
+from hub.identity.models import EVERYBODY, MEMBERS, unit_audience
+from hub.journal.log import PUT, Change
+from hub.journal.models import LOCAL, PUBLIC, Entry, Live
+from hub.registry.models import Node
+
+KINDS = frozenset({"case", "pilot_lesson"})
+Key = tuple[str, str]  # Origin and entry id.
+
+
+def readable(audiences: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition under which a document is open to these audiences.
+
+    This is the one place that decides visibility.
+    """
+    return Document.audience.in_(audiences)
+
+
+def find_document(document_id: UUID, audiences: Collection[str]) -> Document:
+    """Return a document that these audiences may read.
+
+    :raises NotFoundError: when there is none, or none that is open to them.
+    :raises WithdrawnError: when there was one that they could read.
+    """
+    document = db.session.get(Document, document_id)
+    if document is None:
+        raise NotFoundError
+    if document.audience in audiences:
+        return document
+    if document.withdrawn_at and document.former_audience in audiences:
+        raise WithdrawnError(document)
+    raise NotFoundError
+
+
+def receive(changes: Sequence[Change]) -> None:
+    """Show, change or hide the documents that these releases are about.
+
+    Called for our own releases and for those of others, in the transaction that appends them.
+    """
+    newest = {(change.origin, change.entry_id): change for change in changes}
+    first = {(c.origin, c.entry_id): c for c in reversed(changes) if c.op == PUT}
+    live = _live_entries({entry_id for _, entry_id in newest})
+    ids = {public_id(*key): key for key in newest}
+    known = _documents(ids)
+    cases = _local_cases(ids) if any(change.channel == LOCAL for change in changes) else {}
+    enterprises = _enterprises({origin for origin, _ in newest})
+    rows = []
+    for document_id, key in ids.items():
+        before = known.get(document_id)
+        readable_now = live.get(key, [])
+        if not readable_now and before is None:
+            continue  # Never shown here, so there is nothing to hide.
+        audience = _audience(readable_now, cases.get(document_id))
+        row = {"id": document_id, "position": newest[key].position, "audience": audience}
+        if readable_now:
+            row |= _shown(readable_now, before, first.get(key) or newest[key])
+            row |= {"enterprise": enterprises.get(key[0], ""), "synced_at": newest[key].received_at}
+        elif before is not None:
+            row |= _tombstone(before, newest[key].received_at)
+        rows.append(row)
+    upsert(Document, rows, keys=("id",))
+    for document in known.values():
+        db.session.expire(document)
+
+
+def _live_entries(entry_ids: Collection[str]) -> dict[Key, list[Row[Any]]]:
+    """Return the live releases of cases and lessons that have a text, newest revision last."""
+    statement = (
+        select(Live.origin, Live.entry_id, Live.channel, Live.rev, Entry.payload, Entry.digest)
+        .join(Entry, Entry.digest == Live.entry_digest)
+        .where(
+            Live.entry_id.in_(entry_ids),
+            Live.op == PUT,
+            Entry.payload.is_not(None),
+            Entry.type.in_(KINDS),
+        )
+        .order_by(Live.origin, Live.entry_id, Live.rev)
+    )
+    rows = db.session.execute(statement).all()
+    return {key: list(group) for key, group in groupby(rows, lambda row: (row[0], row[1]))}
+
+
+def _documents(ids: Collection[UUID]) -> dict[UUID, Document]:
+    rows = db.session.scalars(select(Document).where(Document.id.in_(ids)))
+    return {document.id: document for document in rows}
+
+
+def _local_cases(ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the audience of each case of ours that stays at home."""
+    rows = db.session.execute(
+        select(Case.id, Case.visibility, Case.unit_id).where(Case.id.in_(list(ids)))
+    )
+    return {
+        case_id: unit_audience(unit_id) if visibility == "unit" else MEMBERS
+        for case_id, visibility, unit_id in rows
+    }
+
+
+def _enterprises(origins: Collection[str]) -> dict[str, str]:
+    own = {settings().origin: settings().enterprise}
+    rows = db.session.execute(select(Node.origin, Node.enterprise).where(Node.origin.in_(origins)))
+    return {origin: enterprise for origin, enterprise in rows} | own
+
+
+def _audience(live: Sequence[Row[Any]], at_home: str | None) -> str | None:
+    channels = {row.channel for row in live}
+    if PUBLIC in channels:
+        return EVERYBODY
+    if channels - {LOCAL}:
+        return MEMBERS
+    return at_home if channels else None
+
+
+def _shown(live: Sequence[Row[Any]], before: Document | None, put: Change) -> dict[str, Any]:
+    entry = json.loads(live[-1].payload)
+    fields = entry["fields"]
+    said = min(datetime.fromtimestamp(put.iat, UTC), put.received_at)
+    return {
+        "origin": entry["origin"],
+        "entry_id": entry["id"],
+        "digest": live[-1].digest,
+        "rev": entry["rev"],
+        "kind": entry["type"],
+        "title": entry["title"],
+        "summary": _text(fields, "summary", 1000),
+        "category": _text(fields, "category", 30),
+        "unit": _text(fields, "submitting_unit", 200),
+        "body": entry["body"],
+        "fields": fields,
+        "published_at": before.published_at if before else said,
+        "withdrawn_at": None,
+        "former_audience": None,
+    }
+
+
+def _text(fields: dict[str, Any], name: str, most: int) -> str:
+    """Return a text of another node's entry, which may hold anything."""
+    value = fields.get(name)
+    return value[:most] if isinstance(value, str) else ""
+
+
+def _tombstone(before: Document, at: datetime) -> dict[str, Any]:
+    kept = ("origin", "entry_id", "digest", "rev", "kind", "enterprise", "published_at")
+    return {name: getattr(before, name) for name in kept} | {
+        "title": "",
+        "summary": "",
+        "category": "",
+        "unit": "",
+        "body": "",
+        "fields": {},
+        "synced_at": at,
+        "withdrawn_at": before.withdrawn_at or at,
+        "former_audience": before.audience or before.former_audience,
+    }
