@@ -5,18 +5,16 @@ A signed object travels as `{"h": header, "p": payload text, "s": signature}`: t
 """
 
 import hashlib
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import rfc8785
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from joserfc.jwk import ECKey, OKPKey
 from joserfc.util import urlsafe_b64encode
 
-from hub.config import Settings, of_this_node, read_or_create
+from hub.config import Settings, of_this_node
+from hub.registry import keys
 
 ENTRY = "jw-entry+jws"
 RELEASE = "jw-release+jws"
@@ -90,37 +88,14 @@ def signing_input(header: str, payload: str) -> bytes:
 
 
 def _load(config: Settings) -> NodeKeys:
-    folder = config.home / "keys"
-    signing = _private_key(folder / "signing.pem", ed25519.Ed25519PrivateKey.generate)
-    token = _private_key(folder / "token.pem", lambda: ec.generate_private_key(ec.SECP256R1()))
+    path = config.home / "keys" / "signing.pem"
+    signing = keys.private_key(path, ed25519.Ed25519PrivateKey.generate)
     if not isinstance(signing, ed25519.Ed25519PrivateKey):
-        raise TypeError(f"{folder / 'signing.pem'} holds no Ed25519 key")
-    token_key = ECKey.import_key(_pem(token))
+        raise TypeError(f"{path} holds no Ed25519 key")
+    token = keys.token_key()
     return NodeKeys(
         signing,
-        public_jwk(OKPKey.import_key(_pem(signing)), "Ed25519"),
-        token_key,
-        public_jwk(token_key, "ES256"),
+        keys.public_jwk(OKPKey.import_key(keys.pem(signing)), keys.SIGNING),
+        token,
+        keys.public_jwk(token, keys.TOKEN),
     )
-
-
-def public_jwk(key: OKPKey | ECKey, algorithm: str) -> dict[str, Any]:
-    """Return the public part of a key with its thumbprint as `kid`."""
-    public = key.as_dict(private=False)
-    members = {name: public[name] for name in ("kty", "crv", "x", "y") if name in public}
-    return members | {"kid": key.thumbprint(), "alg": algorithm, "use": "sig"}
-
-
-def _private_key(path: Path, make: Any) -> Any:
-    text = read_or_create(path, lambda: _pem(make()).decode())
-    os.chmod(path, 0o600)
-    return serialization.load_pem_private_key(text.encode(), password=None)
-
-
-def _pem(key: Any) -> bytes:
-    pem: bytes = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return pem

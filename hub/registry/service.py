@@ -1,1 +1,239 @@
-"""Who belongs to the federation, whose keys count, and who may call us."""
+"""Who belongs to the federation, whose keys count, and who may call us.
+
+A key counts only when the headquarters of its node's enterprise says so. Our own headquarters
+is pinned when we join; it names the headquarters of partners, and each of those names the nodes
+of its own enterprise and no others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from hub import clock
+from hub.config import settings
+from hub.database import db
+from hub.registry import keys, tokens
+from hub.registry.addresses import is_origin, is_slug
+from hub.registry.errors import (
+    AgreementEndedError,
+    NotAnchorError,
+    ScopeError,
+    SuspendedError,
+    TokenError,
+    UnconfirmedError,
+    UnknownPeerError,
+)
+from hub.registry.models import Node, NodeKey, Peer, PeerKind, PeerState
+
+CONTACT = timedelta(seconds=10)  # A peer's last contact is noted at most this often.
+MOST_KEYS = 32  # Of one node: old ones stay, for what they signed.
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The peer that a request comes from, as the database knows it at this moment."""
+
+    id: UUID
+    origin: str
+    client_id: str
+    kind: PeerKind
+    enterprise: str
+    state: PeerState
+    agreement_ends_at: datetime | None
+    seen_at: datetime | None
+
+
+def authenticate_peer(authorization: str | None, scope: str) -> Caller:
+    """Return the peer that a bearer token was issued to, if it may do this now.
+
+    The token proves who asks and for what; membership is read from the database at each request,
+    so whoever is suspended is out at once and not when the token expires.
+
+    :raises TokenError: for a missing, foreign, expired or malformed token.
+    :raises ScopeError: when the token does not carry the scope.
+    :raises UnknownPeerError: when its client is no peer of ours.
+    :raises SuspendedError, UnconfirmedError, AgreementEndedError: when the peering is not live.
+    """
+    claims = _claims_of(authorization)
+    peer = db.session.scalar(select(Peer).where(Peer.client_id == claims["client_id"]))
+    if peer is None:
+        raise UnknownPeerError
+    if scope not in str(claims.get("scope", "")).split():
+        raise ScopeError
+    check_live(peer)
+    return Caller(
+        id=peer.id,
+        origin=peer.origin,
+        client_id=claims["client_id"],
+        kind=PeerKind(peer.kind),
+        enterprise=peer.enterprise,
+        state=PeerState(peer.state),
+        agreement_ends_at=peer.agreement_ends_at,
+        seen_at=peer.seen_at,
+    )
+
+
+def _claims_of(authorization: str | None) -> dict[str, Any]:
+    kind, _, text = (authorization or "").partition(" ")
+    if kind.lower() != "bearer":
+        raise TokenError
+    own = keys.public_jwk(keys.token_key(), keys.TOKEN)
+    try:
+        token = tokens.verify(
+            text, typ={tokens.ACCESS_TOKEN}, jwk=lambda claims: own, algorithm=keys.TOKEN
+        )
+    except tokens.MalformedTokenError as error:
+        raise TokenError from error
+    claims, origin, now = token.claims, settings().origin, clock.timestamp()
+    if claims.get("iss") != origin or claims.get("aud") != origin:
+        raise TokenError
+    if not isinstance(claims.get("exp"), int) or claims["exp"] <= now:
+        raise TokenError
+    if not isinstance(claims.get("client_id"), str):
+        raise TokenError
+    return claims
+
+
+def check_live(peer: Peer) -> None:
+    """Let a peering pass that stands as it should.
+
+    :raises SuspendedError, UnconfirmedError, AgreementEndedError: when it does not.
+    """
+    if peer.state == PeerState.SUSPENDED:
+        raise SuspendedError
+    if peer.state != PeerState.LIVE:
+        raise UnconfirmedError
+    if peer.agreement_ends_at is not None and peer.agreement_ends_at <= clock.now():
+        raise AgreementEndedError
+
+
+def is_contact_due(seen_at: datetime | None) -> bool:
+    """Say whether a peer's contact should be noted again."""
+    return seen_at is None or clock.now() - seen_at >= CONTACT
+
+
+def peers() -> Sequence[Peer]:
+    """Return all peers: headquarters first, then by name."""
+    order = [PeerKind.HEADQUARTERS, PeerKind.PARTNER, PeerKind.SUBSIDIARY]
+    found = db.session.scalars(select(Peer)).all()
+    return sorted(found, key=lambda peer: (order.index(PeerKind(peer.kind)), peer.name))
+
+
+def live_peers(*kinds: PeerKind) -> Sequence[Peer]:
+    """Return the peers of these kinds with which requests are exchanged now."""
+    alive = (Peer.agreement_ends_at.is_(None)) | (Peer.agreement_ends_at > clock.now())
+    statement = select(Peer).where(Peer.kind.in_(kinds), Peer.state == PeerState.LIVE, alive)
+    return db.session.scalars(statement.order_by(Peer.origin)).all()
+
+
+def find_peer(origin: str) -> Peer | None:
+    """Return the peer at an origin, or None."""
+    return db.session.scalar(select(Peer).where(Peer.origin == origin))
+
+
+def key_of(origin: str, kid: str) -> dict[str, Any] | None:
+    """Return the public key under which a node signs with this `kid`, or None."""
+    found = db.session.get(NodeKey, (origin, kid))
+    return found.jwk if found else None
+
+
+def enterprise_of(origin: str) -> str | None:
+    """Return the enterprise that a node belongs to, or None if we don't know the node."""
+    node = db.session.get(Node, origin)
+    return node.enterprise if node else None
+
+
+def anchors() -> dict[str, str]:
+    """Return the headquarters of each enterprise that we know: enterprise → origin."""
+    rows = db.session.execute(
+        select(Node.enterprise, Node.origin).where(Node.is_headquarters).order_by(Node.origin)
+    )
+    return {row.enterprise: row.origin for row in rows}
+
+
+def pin(origin: str, *, name: str, enterprise: str, is_headquarters: bool, jwk: object) -> None:
+    """Trust a node and its key on the word of the person who joined or confirmed it.
+
+    The caller owns the transaction. Only ourselves and trust anchors come in this way.
+    """
+    _put_node(origin, name=name, enterprise=enterprise, is_headquarters=is_headquarters)
+    _put_key(origin, jwk)
+
+
+def learn(payload: dict[str, Any], *, signer_origin: str) -> None:
+    """Take in what a verified `node` or `key` entry says, if its signer may say it.
+
+    Entries of other types are left alone. The caller owns the transaction.
+
+    :param payload: the entry, verified under a key of `signer_origin`.
+    :raises NotAnchorError: when the signer does not vouch for that node.
+    :raises MalformedKeyError: when the key is not a public Ed25519 key.
+    """
+    fields = payload.get("fields")
+    if payload.get("type") not in {"node", "key"}:
+        return
+    if not isinstance(fields, dict) or not is_origin(fields.get("node")):
+        raise NotAnchorError
+    if payload["type"] == "node":
+        _learn_node(fields, signer_origin)
+    else:
+        _learn_key(fields, signer_origin)
+
+
+def _learn_node(fields: dict[str, Any], signer: str) -> None:
+    origin, enterprise = fields["node"], fields.get("enterprise")
+    name, is_headquarters = fields.get("name"), fields.get("headquarters") is True
+    if not is_slug(enterprise) or not isinstance(name, str) or len(name) > 200:
+        raise NotAnchorError
+    if not _vouches(signer, enterprise, origin if is_headquarters else None):
+        raise NotAnchorError
+    if enterprise_of(origin) not in {None, enterprise}:
+        raise NotAnchorError
+    _put_node(origin, name=name, enterprise=enterprise, is_headquarters=is_headquarters)
+
+
+def _learn_key(fields: dict[str, Any], signer: str) -> None:
+    node = db.session.get(Node, fields["node"])
+    if node is None:
+        raise NotAnchorError
+    if not _vouches(signer, node.enterprise, node.origin if node.is_headquarters else None):
+        raise NotAnchorError
+    _put_key(node.origin, fields.get("jwk"))
+
+
+def _vouches(signer: str, enterprise: str, headquarters: str | None) -> bool:
+    """Say whether a signer may speak for a node of an enterprise.
+
+    :param headquarters: the node's origin when it is to be its enterprise's headquarters.
+    """
+    known = anchors()
+    own = known.get(settings().enterprise)
+    anchor = known.get(enterprise)
+    if signer == anchor:
+        return headquarters in {None, anchor}  # There is one headquarters, and it is known.
+    # Our own headquarters names those of our partners, each once.
+    return signer == own and headquarters is not None and anchor in {None, headquarters}
+
+
+def _put_node(origin: str, *, name: str, enterprise: str, is_headquarters: bool) -> None:
+    node = db.session.get(Node, origin)
+    if node is None:
+        node = Node(origin=origin, enterprise=enterprise, is_headquarters=is_headquarters)
+        db.session.add(node)
+    node.name = name
+    db.session.flush()
+
+
+def _put_key(origin: str, jwk: object) -> None:
+    public = keys.signing_jwk(jwk)
+    if db.session.get(NodeKey, (origin, public["kid"])) is not None:
+        return
+    count = select(func.count()).select_from(NodeKey).where(NodeKey.origin == origin)
+    if (db.session.scalar(count) or 0) >= MOST_KEYS:
+        raise NotAnchorError
+    db.session.add(NodeKey(origin=origin, kid=public["kid"], jwk=public))
+    db.session.flush()
