@@ -4,15 +4,17 @@ SQLite runs in WAL mode and PostgreSQL at READ COMMITTED; the same code serves b
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, TypeDecorator, Uuid, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, registry
 
@@ -62,7 +64,8 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
-migrate = Migrate(directory="migrations")
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+migrate = Migrate(directory=str(MIGRATIONS))
 
 
 def init_app(app: Flask, config: Settings) -> None:
@@ -100,6 +103,36 @@ def _prepare_sqlite(engine: Engine) -> None:
         # A read that is upgraded to a write fails at once with "locked"; so say it beforehand.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def insert_missing(table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows whose keys are not there yet."""
+    if rows:
+        db.session.execute(_insert(table).on_conflict_do_nothing(), rows)
+
+
+def upsert(
+    table: type[Base],
+    rows: Sequence[dict[str, Any]],
+    *,
+    keys: Sequence[str],
+    changing: Sequence[str] = (),
+) -> None:
+    """Insert rows; where the keys are there already, change these columns (all, if not said)."""
+    if not rows:
+        return
+    statement = _insert(table)
+    names = changing or [name for name in rows[0] if name not in keys]
+    columns = {name: statement.excluded[name] for name in names}
+    statement = statement.on_conflict_do_update(index_elements=list(keys), set_=columns)
+    db.session.execute(statement, rows)
+
+
+def _insert(table: type[Base]) -> Any:
+    """Return the INSERT of the database in use: both know ON CONFLICT, each by its own class."""
+    if db.engine.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
 
 
 @contextmanager

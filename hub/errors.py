@@ -29,6 +29,7 @@ class HubError(Exception):
     def __init__(self, *, field: str | None = None, **values: Any) -> None:
         self.field = field
         self.values = values
+        self.more: dict[str, Any] = {}  # Further members of the problem document.
         super().__init__(self.message % values if values else self.message)
 
 
@@ -89,7 +90,7 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(HubError)
     def show_hub_error(error: HubError) -> Response:
         detail = gettext(error.message, **error.values) if error.values else gettext(error.message)
-        return _show(error.status, error.code, detail, error.field)
+        return _show(error.status, error.code, detail, error.field, **error.more)
 
     @app.errorhandler(HTTPException)
     def show_http_error(error: HTTPException) -> Response:
@@ -112,4 +113,6 @@ def init_app(app: Flask) -> None:
 
     @app.errorhandler(500)
     def show_failure(error: Exception) -> Response:
-        return _show(500, "failure", gettext("Something went wrong here. Nothing of yours is lost."))
+        return _show(
+            500, "failure", gettext("Something went wrong here. Nothing of yours is lost.")
+        )

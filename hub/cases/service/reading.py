@@ -129,7 +129,7 @@ def _audience(live: Sequence[Row[Any]], at_home: str | None) -> str | None:
 def _shown(live: Sequence[Row[Any]], before: Document | None, put: Change) -> dict[str, Any]:
     entry = json.loads(live[-1].payload)
     fields = entry["fields"]
-    said = min(datetime.fromtimestamp(put.iat, UTC), put.received_at)
+    said = min(put.iat, int(put.received_at.timestamp()))  # A clock set to 2099 is not believed.
     return {
         "origin": entry["origin"],
         "entry_id": entry["id"],
@@ -142,7 +142,7 @@ def _shown(live: Sequence[Row[Any]], before: Document | None, put: Change) -> di
         "unit": _text(fields, "submitting_unit", 200),
         "body": entry["body"],
         "fields": fields,
-        "published_at": before.published_at if before else said,
+        "published_at": before.published_at if before else datetime.fromtimestamp(said, UTC),
         "withdrawn_at": None,
         "former_audience": None,
     }

@@ -1,0 +1,34 @@
+"""Tables of the federation: what arrived and could not be taken in."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.database import Base
+from hub.journal.models import Position
+
+
+class Quarantined(Base):
+    """An item that was not taken in, with its bytes as they came and the reason.
+
+    A parked one waits for something that is missing (a key, an earlier release) and is tried
+    again when that arrives; any other waits for a person.
+    """
+
+    __tablename__ = "quarantined"
+
+    id: Mapped[int] = mapped_column(Position, primary_key=True, autoincrement=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)  # Of sender, channel and bytes.
+    peer: Mapped[str] = mapped_column(String(255))  # Origin of the node that sent it.
+    channel: Mapped[str] = mapped_column(String(80))
+    iss: Mapped[str] = mapped_column(String(255))  # As the release claims.
+    seq: Mapped[int] = mapped_column(Position)  # As the release claims; 0 when it can't be read.
+    via: Mapped[int]
+    code: Mapped[str] = mapped_column(String(40))
+    reason: Mapped[str] = mapped_column(Text)
+    raw: Mapped[str] = mapped_column(Text)
+    is_parked: Mapped[bool]
+    quarantined_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_quarantined_parked", "is_parked", "channel", "iss", "seq"),)

@@ -1,0 +1,122 @@
+"""Shapes on the wire (docs/federation.md, Endpoints); no behaviour of nodes."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub.errors import InvalidError
+
+VERSION = 1
+MAX_ITEMS = 500
+MAX_PAGE = 4 * 1024 * 1024  # Bytes of a page of items.
+MAX_WAIT = 25  # Seconds for which a node holds a request.
+MAX_VIA = 4  # Nodes that an item may come through.
+
+_CHANNEL = re.compile(r"(group|public|dir|partner:[a-z0-9][a-z0-9-]{0,61})\Z")
+_CURSOR = re.compile(r"([A-Za-z0-9]{1,20}):(\d{1,16})\Z")
+
+
+@dataclass(frozen=True)
+class ChannelCursor:
+    """A place in the log that one node offers of a channel; exclusive."""
+
+    epoch: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.seq}"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of a page: a release, and its entry unless its text is gone."""
+
+    seq: int  # In the log of the node that serves it; 0 at ingest.
+    release: object
+    entry: object
+    via: int
+
+    def as_wire(self) -> dict[str, Any]:
+        """Return the shape on the wire."""
+        return {"seq": self.seq, "release": self.release, "entry": self.entry, "via": self.via}
+
+
+def parse_channel(text: str) -> str:
+    """Return the name of a channel that may travel.
+
+    :raises InvalidError: for any other text, the channel `local` included.
+    """
+    if not _CHANNEL.match(text):
+        raise InvalidError("ch", "no such channel")
+    return text
+
+
+def parse_cursor(text: str) -> ChannelCursor | None:
+    """Return a cursor from its text; None for "0" or nothing, which is before the first item."""
+    if text in {"", "0"}:
+        return None
+    found = _CURSOR.match(text)
+    if not found:
+        raise InvalidError("after", "not a cursor")
+    return ChannelCursor(found[1], int(found[2]))
+
+
+def parse_seen(text: str) -> dict[str, str]:
+    """Return the cursors of a `seen` parameter, `<channel>:<epoch>:<seq>` joined by commas."""
+    seen = {}
+    for part in text.split(",") if text else []:
+        channel, _, cursor = part.partition(":")
+        if channel == "partner":
+            name, _, cursor = cursor.partition(":")
+            channel = f"partner:{name}"
+        seen[parse_channel(channel)] = str(parse_cursor(cursor) or "0")
+    return seen
+
+
+def parse_items(items: object) -> list[Item]:
+    """Return the items of a page or of an ingest; what they hold is not judged here."""
+    if not isinstance(items, list) or len(items) > MAX_ITEMS:
+        raise InvalidError("items", f"not a list of at most {MAX_ITEMS}")
+    return [_parse_item(item) for item in items]
+
+
+def _parse_item(item: object) -> Item:
+    if not isinstance(item, Mapping):
+        raise InvalidError("items", "an item is not an object")
+    seq, via = item.get("seq", 0), item.get("via", 0)
+    if type(seq) is not int or type(via) is not int or seq < 0 or via < 0:
+        raise InvalidError("items", "seq and via count from 0")
+    return Item(seq, item.get("release"), item.get("entry"), via)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Part of the log of a channel, as its node serves it."""
+
+    channel: str
+    epoch: str
+    head: int
+    items: Sequence[Item]
+
+    @property
+    def end(self) -> int:
+        """Return the number of the last item; that of the head when there is none."""
+        return self.items[-1].seq if self.items else self.head
+
+
+def parse_page(body: object, channel: str) -> Page:
+    """Return a page that a peer served; its items must be in order.
+
+    :raises InvalidError: when it is anything else.
+    """
+    if not isinstance(body, Mapping) or body.get("ch") != channel:
+        raise InvalidError("ch", "a page of another channel")
+    epoch, head = body.get("epoch"), body.get("head")
+    if not isinstance(epoch, str) or type(head) is not int or parse_cursor(f"{epoch}:{head}") is None:
+        raise InvalidError("epoch", "no epoch or head")
+    items = parse_items(body.get("items"))
+    numbers = [item.seq for item in items]
+    if any(b != a + 1 for a, b in zip(numbers, numbers[1:], strict=False)):
+        raise InvalidError("items", "the log of a channel has no gaps")
+    return Page(channel, epoch, head, items)

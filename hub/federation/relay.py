@@ -1,0 +1,197 @@
+"""What this node offers: which channels to whom, and the items in them, byte for byte."""
+
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+from time import monotonic
+
+from flask import Flask, current_app
+from sqlalchemy import select
+
+from hub import clock
+from hub.config import Settings, of_this_node, settings
+from hub.database import db
+from hub.errors import HubError, mark
+from hub.federation.protocol import MAX_PAGE, ChannelCursor, Item, Page
+from hub.journal.models import (
+    DIRECTORY,
+    GROUP,
+    PUBLIC,
+    Entry,
+    Head,
+    LogItem,
+    Release,
+    partner_channel,
+)
+from hub.registry.models import PeerKind
+from hub.registry.service import PeerAccess
+
+POLL = 0.05  # Seconds between two looks at the heads while somebody waits.
+
+
+class ClosedChannelError(HubError):
+    """A channel is not open to the caller, or there is none of this name: the two look alike."""
+
+    status = 403
+    code = "closed_channel"
+    message = mark("This channel is not open to you.")
+
+
+class CursorGoneError(HubError):
+    """The cursor belongs to a log that is no more."""
+
+    status = 410
+    code = "cursor_gone"
+    message = mark("This cursor is of another log; begin again.")
+
+
+class CursorAheadError(HubError):
+    """The reader has seen more than there is: the log was restored from a backup."""
+
+    status = 409
+    code = "cursor_ahead"
+    message = mark("This cursor is ahead of the log.")
+
+
+def granted_channels(peer: PeerAccess) -> list[str]:
+    """Return the channels that a peer may read now, decided anew at each request."""
+    if peer.kind == PeerKind.SUBSIDIARY:
+        return [DIRECTORY, GROUP, partner_channel(settings().enterprise), PUBLIC]
+    if peer.kind == PeerKind.PARTNER and has_agreement(peer):
+        return [partner_channel(peer.enterprise), PUBLIC]
+    return []
+
+
+def has_agreement(peer: PeerAccess) -> bool:
+    """Say whether the agreement with a partner is in force."""
+    return peer.agreement_ends_at is not None and clock.now() < peer.agreement_ends_at
+
+
+def heads_of(channels: Collection[str]) -> dict[str, ChannelCursor]:
+    """Return the heads of these channels; one in which nothing was offered yet is left out."""
+    rows = db.session.execute(
+        select(Head.name, Head.epoch, Head.seq).where(Head.name.in_(channels))
+    )
+    return {name: ChannelCursor(epoch, seq) for name, epoch, seq in rows}
+
+
+def read_page(peer: PeerAccess, channel: str, after: ChannelCursor | None, limit: int) -> Page:
+    """Return the items of a channel that follow a cursor, oldest first.
+
+    :raises ClosedChannelError: when the channel is not open to the peer.
+    :raises CursorGoneError: for a cursor of another epoch.
+    :raises CursorAheadError: for a cursor beyond the head.
+    """
+    if channel not in granted_channels(peer):
+        raise ClosedChannelError
+    head = heads_of([channel]).get(channel, ChannelCursor("new", 0))
+    if after and after.epoch != head.epoch:
+        raise CursorGoneError
+    if after and after.seq > head.seq:
+        raise CursorAheadError
+    items = _items(channel, after.seq if after else 0, limit)
+    return Page(channel, head.epoch, max(head.seq, items[-1].seq if items else 0), items)
+
+
+def _items(channel: str, after: int, limit: int) -> list[Item]:
+    statement = (
+        select(
+            LogItem.seq,
+            LogItem.via,
+            Release.op,
+            Release.header,
+            Release.payload,
+            Release.signature,
+            Entry.header,
+            Entry.payload,
+            Entry.signature,
+        )
+        .join(Release, Release.position == LogItem.position)
+        .join(Entry, Entry.digest == Release.entry_digest, isouter=True)
+        .where(LogItem.channel == channel, LogItem.seq > after)
+        .order_by(LogItem.seq)
+        .limit(limit)
+    )
+    items: list[Item] = []
+    size = 0
+    for seq, via, op, *parts in db.session.execute(statement):
+        release = dict(zip("hps", parts[:3], strict=True))
+        entry = dict(zip("hps", parts[3:], strict=True)) if op == "put" and parts[4] else None
+        size += 2 * len(parts[1]) + (2 * len(parts[4]) if entry else 0)
+        if items and size > MAX_PAGE:
+            break
+        items.append(Item(seq, release, entry, via))
+    return items
+
+
+@dataclass
+class Watcher:
+    """Holds requests until a head moves: one poller a process, however many wait."""
+
+    most: int  # Requests that may be held at once; the next is answered at once.
+
+    def __post_init__(self) -> None:
+        self._moved = threading.Condition()
+        self._waiting = 0
+        self._version = 0
+        self._heads: dict[str, ChannelCursor] = {}
+
+    def wait(self, channels: Collection[str], seen: dict[str, str], seconds: float) -> None:
+        """Return when a head differs from what was seen, or when the time is up.
+
+        The caller holds no transaction while it waits.
+        """
+        end = monotonic() + seconds
+        with self._moved:
+            if self._waiting >= self.most:
+                return
+            self._waiting += 1
+            if self._waiting == 1:
+                self._start(current_app._get_current_object())  # type: ignore[attr-defined]
+            try:
+                while not _differs(self._heads, channels, seen) and monotonic() < end:
+                    self._moved.wait(end - monotonic())
+            finally:
+                self._waiting -= 1
+
+    def _start(self, app: Flask) -> None:
+        self._version += 1
+        threading.Thread(target=self._poll, args=(app, self._version), daemon=True).start()
+
+    def _poll(self, app: Flask, version: int) -> None:
+        pause = threading.Event()
+        with app.app_context():
+            while self._is_needed(version):
+                heads = {
+                    name: ChannelCursor(epoch, seq)
+                    for name, epoch, seq in db.session.execute(
+                        select(Head.name, Head.epoch, Head.seq)
+                    )
+                }
+                db.session.rollback()
+                with self._moved:
+                    if heads != self._heads:
+                        self._heads = heads
+                        self._moved.notify_all()
+                pause.wait(POLL)
+
+    def _is_needed(self, version: int) -> bool:
+        with self._moved:
+            return self._waiting > 0 and self._version == version
+
+
+def watcher() -> Watcher:
+    """Return the watcher of this process."""
+    return of_this_node(_make_watcher)
+
+
+def _make_watcher(config: Settings) -> Watcher:
+    return Watcher(most=max(1, config.threads // 2))
+
+
+def _differs(
+    heads: dict[str, ChannelCursor], channels: Collection[str], seen: dict[str, str]
+) -> bool:
+    return any(
+        str(heads[channel]) != seen.get(channel, "0") for channel in channels if channel in heads
+    )
