@@ -1,0 +1,37 @@
+"""Says at the end of a run what was skipped; `HUB_TEST_NO_SKIP=1` makes a skip a failure."""
+
+import os
+from collections import Counter
+
+import pytest
+
+
+def _reasons(config: pytest.Config) -> Counter[str]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    return Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in skipped
+        if isinstance(report.longrepr, tuple)
+    )
+
+
+def _forbidden() -> bool:
+    return os.environ.get("HUB_TEST_NO_SKIP") == "1"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if _forbidden() and _reasons(session.config) and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reasons = _reasons(terminalreporter.config)
+    if not reasons:
+        terminalreporter.write_line("Nothing was skipped.")
+        return
+    verdict = "which is not allowed here" if _forbidden() else "and how to get it"
+    terminalreporter.write_sep("=", f"skipped, {verdict}", yellow=True)
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"{count:4} tests: {reason}")
