@@ -1,0 +1,261 @@
+"""Requests that we make to peers: authorised, bounded in size and time, never redirected.
+
+client = PeerClient.for_peer(peer)
+channels = client.get("/fed/v1/channels", {"wait": 25}, timeout=55)
+"""
+
+import io
+import json
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from threading import Lock
+from typing import Any
+from uuid import uuid4
+
+import requests
+import zstandard
+from flask import current_app
+from requests.adapters import BaseAdapter
+
+from hub import clock
+from hub.config import Settings, of_this_node, settings
+from hub.federation.errors import (
+    ForbiddenAddressError,
+    MalformedError,
+    RefusedError,
+    UnreachableError,
+)
+from hub.federation.transport import CONNECT, make_session
+from hub.registry import tokens
+from hub.registry.addresses import is_origin
+from hub.registry.models import Peer
+
+LARGEST = 8 * 1024 * 1024  # Bytes of an answer, as sent and as unpacked.
+LONGEST = 30.0  # Seconds that an answer may take; held requests add what they wait.
+EARLY = 60  # Seconds before its end at which a token is replaced.
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ASSERTION = "client-authentication+jwt"  # The `typ` of RFC 7523bis.
+ASSERTION_LIFE = 60  # Seconds.
+TRANSPORT = "hub.transport"  # Name of the extension by which tests join nodes without a network.
+
+
+@dataclass
+class _Clients:
+    """The clients of one node: one for each peer, kept for its connections and its token."""
+
+    kept: dict[tuple[str, str | None], "PeerClient"] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+
+def _clients(config: Settings) -> _Clients:
+    return _Clients()
+
+
+def new_session() -> requests.Session:
+    """Return a session for requests to peers, over the transport of this application."""
+    session = make_session(settings())
+    transport: BaseAdapter | None = current_app.extensions.get(TRANSPORT)
+    if transport is not None:
+        session.mount("https://", transport)
+        session.mount("http://", transport)
+    return session
+
+
+class PeerClient:
+    """Asks one peer. Threads may share it.
+
+    :raises ForbiddenAddressError: when `origin` is not one that a node may have.
+    """
+
+    def __init__(
+        self, origin: str, *, client_id: str | None = None, session: requests.Session | None = None
+    ) -> None:
+        if not is_origin(origin):
+            raise ForbiddenAddressError(origin)
+        self.origin = origin
+        self.client_id = client_id
+        self.session = session or new_session()
+        self.clock_ahead: float | None = None  # Seconds that its clock is ahead of ours.
+        self._token = ""
+        self._token_ends = 0.0  # On the monotonic clock.
+        self._lock = Lock()
+
+    @classmethod
+    def for_peer(cls, peer: Peer) -> "PeerClient":
+        """Return the client for a peer; it is made at first use and kept."""
+        clients, name = of_this_node(_clients), (peer.origin, peer.our_client_id)
+        with clients.lock:
+            if name not in clients.kept:
+                clients.kept[name] = cls(peer.origin, client_id=peer.our_client_id)
+            return clients.kept[name]
+
+    def get(
+        self, path: str, params: Mapping[str, Any] | None = None, *, timeout: float = LONGEST
+    ) -> dict[str, Any]:
+        """Return what the peer answers to an authorised GET.
+
+        :param timeout: seconds for the whole answer.
+        :raises PeerError: UnreachableError, RefusedError (with the peer's code) or MalformedError.
+        """
+        return self._authorised("GET", path, params=params, timeout=timeout)
+
+    def post(self, path: str, body: Any, *, timeout: float = LONGEST) -> dict[str, Any]:
+        """Return what the peer answers to an authorised POST of JSON; see `get`."""
+        return self._authorised("POST", path, json=body, timeout=timeout)
+
+    def ask(
+        self, method: str, path: str, *, timeout: float = LONGEST, **sent: Any
+    ) -> dict[str, Any]:
+        """Return what the peer answers to a request that carries no access token.
+
+        :param sent: params, json, data or headers, as the requests library takes them.
+        """
+        ends = time.monotonic() + timeout
+        headers = {"Accept": "application/json", "Accept-Encoding": "zstd, gzip"}
+        headers |= sent.pop("headers", {})
+        try:
+            response = self.session.request(
+                method,
+                self.origin + path,
+                headers=headers,
+                allow_redirects=False,
+                stream=True,
+                timeout=(CONNECT, timeout),
+                **sent,
+            )
+            with response:
+                self._compare_clocks(response)
+                return self._read(response, ends)
+        except (requests.RequestException, OSError) as error:
+            raise UnreachableError(self.origin, _reason(error)) from error
+
+    def _authorised(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
+        token, is_new = self._access_token()
+        try:
+            return self.ask(method, path, headers=_bearer(token), **sent)
+        except RefusedError as error:
+            if error.answered != 401 or is_new:
+                raise
+        self._token_ends = 0.0  # The peer's clock or keys moved; ask once with a new one.
+        token, _ = self._access_token()
+        return self.ask(method, path, headers=_bearer(token), **sent)
+
+    def _access_token(self) -> tuple[str, bool]:
+        with self._lock:
+            if time.monotonic() < self._token_ends:
+                return self._token, False
+            form = {
+                "grant_type": "client_credentials",
+                "client_assertion_type": ASSERTION_TYPE,
+                "client_assertion": self._assertion(),
+            }
+            answer = self.ask("POST", "/oauth/token", data=form)
+            token, life = answer.get("access_token"), answer.get("expires_in")
+            if not isinstance(token, str) or not isinstance(life, int):
+                raise MalformedError(self.origin, "no access token")
+            self._token, self._token_ends = token, time.monotonic() + life - EARLY
+            return token, True
+
+    def _assertion(self) -> str:
+        now = clock.timestamp()
+        claims = {
+            "iss": self.client_id,
+            "sub": self.client_id,
+            "aud": self.origin,
+            "iat": now,
+            "exp": now + ASSERTION_LIFE,
+            "jti": str(uuid4()),
+        }
+        return tokens.sign(claims, ASSERTION)
+
+    def _compare_clocks(self, response: requests.Response) -> None:
+        try:
+            theirs = parsedate_to_datetime(response.headers.get("Date", ""))
+            self.clock_ahead = (theirs - clock.now()).total_seconds()
+        except (ValueError, TypeError):
+            self.clock_ahead = None
+
+    def _read(self, response: requests.Response, ends: float) -> dict[str, Any]:
+        status = response.status_code
+        if 300 <= status < 400:
+            raise MalformedError(self.origin, "a redirect")
+        packed = self._body(response, ends)
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        encoding = response.headers.get("Content-Encoding", "")
+        answer = self._parse(_unpack(packed, encoding), kind) if packed else {}
+        if answer is None and status < 400:
+            raise MalformedError(self.origin, f"{kind or 'no type'}, not the JSON that was asked")
+        if status >= 400:
+            raise self._refusal(response, answer or {})
+        return answer or {}
+
+    def _body(self, response: requests.Response, ends: float) -> bytes:
+        parts, size = [], 0
+        while part := response.raw.read1(64 * 1024, decode_content=False):
+            size += len(part)
+            if size > LARGEST:
+                raise MalformedError(self.origin, "more than 8 MiB")
+            if time.monotonic() > ends:
+                raise UnreachableError(self.origin, "too slow")
+            parts.append(part)
+        return b"".join(parts)
+
+    def _parse(self, body: bytes | None, kind: str) -> dict[str, Any] | None:
+        if body is None:
+            raise MalformedError(self.origin, "more than 8 MiB when unpacked, or not packed right")
+        if kind != "application/json" and not kind.endswith("+json"):
+            return None
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    def _refusal(self, response: requests.Response, answer: dict[str, Any]) -> RefusedError:
+        code = answer.get("code") or answer.get("error") or f"http_{response.status_code}"
+        detail = answer.get("detail") or answer.get("error_description") or ""
+        after = response.headers.get("Retry-After", "")
+        return RefusedError(
+            self.origin,
+            str(code)[:60],
+            str(detail)[:300],
+            answered=response.status_code,
+            retry_after=min(int(after), 3600) if after.isdecimal() else None,
+        )
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _unpack(body: bytes, encoding: str) -> bytes | None:
+    """Return the unpacked body; None when it is larger than allowed, or broken."""
+    try:
+        if encoding == "gzip":
+            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            body = unpacker.decompress(body, LARGEST + 1)
+        elif encoding == "zstd":
+            reader = zstandard.ZstdDecompressor(max_window_size=LARGEST).stream_reader(
+                io.BytesIO(body)
+            )
+            body = reader.read(LARGEST + 1)
+        elif encoding not in {"", "identity"}:
+            return None
+    except (zlib.error, zstandard.ZstdError):
+        return None
+    return body if len(body) <= LARGEST else None
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words why nobody answered; the library's own text shows whole objects."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is not trusted"
+    if isinstance(error, requests.exceptions.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return "no connection"
+    return type(error).__name__
