@@ -178,15 +178,13 @@ def _converter() -> Callable[[str], str]:
 def _serve() -> None:
     """Be the child: render what comes in until the parent is gone."""
     convert = _converter()
-    _write(sys.stdout.buffer.raw, b"ready")
-    while True:
-        try:
-            text = _exactly(sys.stdin.buffer.raw, int.from_bytes(_exactly(sys.stdin.buffer.raw, 4)))
-        except EOFError:
-            return
-        signal.setitimer(signal.ITIMER_REAL, 2 * SECONDS)  # Ends us, should the parent be dead.
-        _write(sys.stdout.buffer.raw, convert(text.decode()).encode())
-        signal.setitimer(signal.ITIMER_REAL, 0)
+    with open(0, "rb", buffering=0) as source, open(1, "wb", buffering=0) as sink:
+        _write(sink, b"ready")
+        while size := source.read(4):
+            text = _exactly(source, int.from_bytes(size, "big")).decode()
+            signal.setitimer(signal.ITIMER_REAL, 2 * SECONDS)  # Ends us if the parent is dead.
+            _write(sink, convert(text).encode())
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 if __name__ == "__main__":

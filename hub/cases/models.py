@@ -124,7 +124,8 @@ class Revision(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(String(200))
     body: Mapped[str] = mapped_column(Text)  # Markdown, as the author typed it.
-    fields: Mapped[dict[str, Any]]  # All else, as `content` defines it.
+    fields: Mapped[dict[str, Any]]  # All else, as `fields` lists it.
+    html: Mapped[str | None] = mapped_column(Text)  # Rendering of the body, once it is made.
     note: Mapped[str] = mapped_column(Text)  # What the last reviewer told the author.
     refused_digest: Mapped[str | None] = mapped_column(String(64))  # Of a text refused for good.
     digest: Mapped[str | None] = mapped_column(String(64))  # Of the text as signed.
@@ -141,9 +142,9 @@ class Revision(Base):
 
 
 class Rendering(Base):
-    """The raw HTML of a Markdown text, made once for each text; shown through `markup.safe`."""
+    """The raw HTML of a document's body, made once for each entry; shown through `markup.safe`."""
 
     __tablename__ = "rendering"
 
-    digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the text.
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # Of the entry.
     html: Mapped[str] = mapped_column(Text)

@@ -127,7 +127,7 @@ def _audience(live: Sequence[Row[Any]], at_home: str | None) -> str | None:
 
 
 def _shown(live: Sequence[Row[Any]], before: Document | None, put: Change) -> dict[str, Any]:
-    entry = json.loads(live[-1].payload)
+    entry = without_nul(json.loads(live[-1].payload))
     fields = entry["fields"]
     said = min(put.iat, int(put.received_at.timestamp()))  # A clock set to 2099 is not believed.
     return {
@@ -146,6 +146,17 @@ def _shown(live: Sequence[Row[Any]], before: Document | None, put: Change) -> di
         "withdrawn_at": None,
         "former_audience": None,
     }
+
+
+def without_nul(value: Any) -> Any:
+    """Return a JSON value without NUL characters, which PostgreSQL can't keep."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list):
+        return [without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {without_nul(name): without_nul(item) for name, item in value.items()}
+    return value
 
 
 def _text(fields: dict[str, Any], name: str, most: int) -> str:

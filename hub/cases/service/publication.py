@@ -1,0 +1,111 @@
+"""Signing, publishing and withdrawing."""
+
+from typing import Any
+from uuid import UUID
+
+from hub import clock
+from hub.audit.service import record
+from hub.cases import content as contents
+from hub.cases.errors import AlteredError, WrongStateError
+from hub.cases.models import Case, Document, Rendering, State
+from hub.cases.service.audience import channels_of
+from hub.cases.service.drafting import touch
+from hub.cases.service.finding import KEEPERS, Work, work_for
+from hub.cases.service.reading import receive
+from hub.cases.service.review import check_grounds
+from hub.database import db, insert_missing
+from hub.identity.models import Actor, Role
+from hub.journal import log
+
+
+def sign(actor: Actor, case_id: UUID, *, version: int | None = None) -> Case:
+    """Freeze an approved revision under the signatory's name."""
+    work = work_for(case_id, actor, {Role.SIGNATORY}, {State.APPROVED}, version=version)
+    freeze(work, actor)
+    record(
+        "case.signed",
+        actor_id=actor.person_id,
+        subject=str(case_id),
+        rev=work.case.rev,
+        text=work.revision.digest,
+    )
+    return work.case
+
+
+def freeze(work: Work, actor: Actor) -> None:
+    """Keep the digest of a revision, so that any later change would show."""
+    work.revision.digest = contents.digest(work.kept)
+    work.revision.signed_by, work.revision.signed_at = actor.person_id, clock.now()
+    touch(work.case, State.SIGNED)
+
+
+def publish(actor: Actor, case_id: UUID, *, version: int | None = None) -> Case:
+    """Release a signed revision to its audience, signed, through the journal.
+
+    :raises AlteredError: when the text is no longer the one that was signed.
+    """
+    work = work_for(case_id, actor, {Role.SIGNATORY}, {State.SIGNED}, version=version)
+    if contents.digest(work.kept) != work.revision.digest:
+        raise AlteredError
+    changes = release(work, actor)
+    receive(changes)
+    keep_rendering(work)
+    record(
+        "case.published",
+        actor_id=actor.person_id,
+        subject=str(case_id),
+        rev=work.case.rev,
+        visibility=work.case.visibility,
+        partners=work.case.partners,
+    )
+    return work.case
+
+
+def release(work: Work, actor: Actor) -> list[log.Change]:
+    """Append a signed revision to the journal; the caller hands the changes to `receive`."""
+    case, revision = work.case, work.revision
+    case.published_rev = case.rev
+    revision.published_by, revision.published_at = actor.person_id, clock.now()
+    touch(case, State.PUBLISHED)
+    return log.publish(
+        type=case.kind,
+        entry_id=case.entry_id,
+        rev=case.rev,
+        title=revision.title,
+        body=revision.body,
+        fields=entry_fields(work),
+        channels=channels_of(case.visibility, case.partners),
+    )
+
+
+def entry_fields(work: Work) -> dict[str, Any]:
+    """Return what the entry says beside title and body: the fields and the unit's name."""
+    hidden = work.revision.fields.get("hide_unit_name", False)
+    return work.revision.fields | {"submitting_unit": "" if hidden else work.unit.name}
+
+
+def keep_rendering(work: Work) -> None:
+    """Give readers the HTML that was made for the draft, if it was."""
+    document = db.session.get(Document, work.case.id)
+    if document is not None and work.revision.html is not None:
+        row = {"digest": document.digest, "html": work.revision.html}
+        insert_missing(Rendering, [row])
+
+
+def withdraw(actor: Actor, case_id: UUID, reason: str, *, version: int | None = None) -> Case:
+    """Take a published case back everywhere; a tombstone without content stays.
+
+    By a branch secretary or signatory over its unit, whatever is being done to it meanwhile.
+    """
+    states = frozenset(State) - {State.WITHDRAWN}
+    work = work_for(case_id, actor, KEEPERS, states, version=version)
+    case = work.case
+    if not case.is_out:
+        raise WrongStateError(case.state)
+    reason = check_grounds(reason, "reason")
+    case.withdrawn_at, case.withdrawal_reason = clock.now(), reason
+    case.wider, case.wider_partners, case.wider_cleared_by = None, [], None
+    touch(case, State.WITHDRAWN)
+    receive(log.readdress(case.entry_id, ()))
+    record("case.withdrawn", actor_id=actor.person_id, subject=str(case.id), reason=reason)
+    return case
