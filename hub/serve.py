@@ -136,7 +136,7 @@ class _Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types.
             "graceful_timeout": int(PATIENCE) - 2,
             "keepalive": 30,
             "loglevel": "warning",
-            "post_fork": lambda arbiter, worker: _settle("web", arbiter.pid),
+            "post_fork": lambda arbiter, worker: settle("web", arbiter.pid),
         }.items():
             self.cfg.set(name, value)
 
@@ -181,7 +181,7 @@ class Child:
         if self.pid == 0:
             status = 1
             try:
-                _settle(self.name, parent)
+                settle(self.name, parent)
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
                 self.work()
                 status = 0
@@ -261,8 +261,11 @@ class Supervisor:
         return any(child.pid for child in self.children)
 
 
-def _settle(name: str, parent: int) -> None:
-    """Name this process and let the kernel end it when its parent does."""
+def settle(name: str, parent: int) -> None:
+    """Name this process and let the kernel end it when its parent does.
+
+    :param parent: id of the process that has just forked this one.
+    """
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(PR_SET_NAME, f"hub-{name}".encode())

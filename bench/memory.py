@@ -1,0 +1,19 @@
+"""Memory of the processes of a node."""
+
+from pathlib import Path
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all that descend from it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(one for child in children for one in family(int(child)))]
+
+
+def pss_megabytes(pid: int) -> float:
+    """Return the proportional set size of a process and its descendants (proc(5))."""
+    total = 0
+    for one in family(pid):
+        for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1])
+    return total / 1024

@@ -1,0 +1,1 @@
+"""`hub demo`: four joined nodes with content on one machine."""

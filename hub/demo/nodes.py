@@ -1,0 +1,60 @@
+"""The four nodes of the demo: who they are, and founding them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask
+
+from hub import founding
+
+CONTENT = Path(__file__).parent.parent.parent / "content"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A node of the demo before it exists."""
+
+    key: str  # Name of its folder, and in the front matter of content/.
+    name: str
+    enterprise: str
+    role: str
+
+
+PLANS = (
+    Plan("headquarters", "华衡集团党建案例中心", "huaheng", "headquarters"),
+    Plan("subsidiary-1", "华衡东部公司党建节点", "huaheng", "subsidiary"),
+    Plan("subsidiary-2", "华衡西部公司党建节点", "huaheng", "subsidiary"),
+    Plan("partner", "海运集团党建案例中心", "haiyun", "headquarters"),
+)
+
+
+@dataclass(frozen=True)
+class DemoNode:
+    """A node of the demo, as this process sees it beside the processes that serve it."""
+
+    plan: Plan
+    url: str
+    home: Path
+    app: Flask
+
+
+def found_all(home: Path, port: int) -> list[DemoNode]:
+    """Found the four nodes below a folder on four ports in a row, or finish what is missing."""
+    return [found(plan, home / plan.key, port + index) for index, plan in enumerate(PLANS)]
+
+
+def found(plan: Plan, home: Path, port: int, **more: str) -> DemoNode:
+    """Found one node on a port of this machine, or finish what is missing.
+
+    :param more: further settings, such as `database_url`.
+    """
+    url = f"http://127.0.0.1:{port}"
+    values = {
+        "origin": url,
+        "name": plan.name,
+        "enterprise": plan.enterprise,
+        "role": plan.role,
+        "allow_loopback": "1",
+        **more,
+    }
+    return DemoNode(plan, url, home.absolute(), founding.found(home, values))
