@@ -33,7 +33,7 @@ from hub.cases import service as cases
 from hub.config import Settings
 from hub.database import db
 from hub.errors import HubError, mark
-from hub.federation import service as federation
+from hub.federation import follower as federation
 from hub.search import follower
 
 logger = logging.getLogger("hub.serve")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from hub.errors import InvalidError
@@ -85,7 +86,7 @@ def _parse_item(item: object) -> Item:
     if not isinstance(item, Mapping):
         raise InvalidError("items", "an item is not an object")
     seq, via = item.get("seq", 0), item.get("via", 0)
-    if type(seq) is not int or type(via) is not int or seq < 0 or via < 0:
+    if type(seq) is not int or type(via) is not int or seq < 0 or not 0 <= via < 1000:
         raise InvalidError("items", "seq and via count from 0")
     return Item(seq, item.get("release"), item.get("entry"), via)
 
@@ -113,10 +114,14 @@ def parse_page(body: object, channel: str) -> Page:
     if not isinstance(body, Mapping) or body.get("ch") != channel:
         raise InvalidError("ch", "a page of another channel")
     epoch, head = body.get("epoch"), body.get("head")
-    if not isinstance(epoch, str) or type(head) is not int or parse_cursor(f"{epoch}:{head}") is None:
+    if (
+        not isinstance(epoch, str)
+        or type(head) is not int
+        or parse_cursor(f"{epoch}:{head}") is None
+    ):
         raise InvalidError("epoch", "no epoch or head")
     items = parse_items(body.get("items"))
     numbers = [item.seq for item in items]
-    if any(b != a + 1 for a, b in zip(numbers, numbers[1:], strict=False)):
+    if any(b != a + 1 for a, b in pairwise(numbers)):
         raise InvalidError("items", "the log of a channel has no gaps")
     return Page(channel, epoch, head, items)

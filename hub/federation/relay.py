@@ -12,6 +12,7 @@ from hub import clock
 from hub.config import Settings, of_this_node, settings
 from hub.database import db
 from hub.errors import HubError, mark
+from hub.federation.directory import introduce
 from hub.federation.protocol import MAX_PAGE, ChannelCursor, Item, Page
 from hub.journal.models import (
     DIRECTORY,
@@ -24,7 +25,7 @@ from hub.journal.models import (
     partner_channel,
 )
 from hub.registry.models import PeerKind
-from hub.registry.service import PeerAccess
+from hub.registry.service import Caller, live_peers
 
 POLL = 0.05  # Seconds between two looks at the heads while somebody waits.
 
@@ -53,7 +54,7 @@ class CursorAheadError(HubError):
     message = mark("This cursor is ahead of the log.")
 
 
-def granted_channels(peer: PeerAccess) -> list[str]:
+def granted_channels(peer: Caller) -> list[str]:
     """Return the channels that a peer may read now, decided anew at each request."""
     if peer.kind == PeerKind.SUBSIDIARY:
         return [DIRECTORY, GROUP, partner_channel(settings().enterprise), PUBLIC]
@@ -62,9 +63,25 @@ def granted_channels(peer: PeerAccess) -> list[str]:
     return []
 
 
-def has_agreement(peer: PeerAccess) -> bool:
+def has_agreement(peer: Caller) -> bool:
     """Say whether the agreement with a partner is in force."""
     return peer.agreement_ends_at is not None and clock.now() < peer.agreement_ends_at
+
+
+def open_ingest(peer: Caller, channel: str) -> None:
+    """Let a node of our enterprise publish into a channel, and partners know its key first.
+
+    The caller owns the transaction.
+
+    :raises ClosedChannelError: for any other peer, and for a partner without an agreement.
+    """
+    own = {GROUP, PUBLIC}
+    partners = {partner_channel(p.enterprise): p for p in live_peers(PeerKind.PARTNER)}
+    if peer.kind != PeerKind.SUBSIDIARY or channel not in own | partners.keys():
+        raise ClosedChannelError
+    for name, partner in partners.items():
+        if channel in {name, PUBLIC}:
+            introduce(peer.origin, partner.enterprise)
 
 
 def heads_of(channels: Collection[str]) -> dict[str, ChannelCursor]:
@@ -75,7 +92,7 @@ def heads_of(channels: Collection[str]) -> dict[str, ChannelCursor]:
     return {name: ChannelCursor(epoch, seq) for name, epoch, seq in rows}
 
 
-def read_page(peer: PeerAccess, channel: str, after: ChannelCursor | None, limit: int) -> Page:
+def read_page(peer: Caller, channel: str, after: ChannelCursor | None, limit: int) -> Page:
     """Return the items of a channel that follow a cursor, oldest first.
 
     :raises ClosedChannelError: when the channel is not open to the peer.
@@ -117,7 +134,7 @@ def _items(channel: str, after: int, limit: int) -> list[Item]:
     for seq, via, op, *parts in db.session.execute(statement):
         release = dict(zip("hps", parts[:3], strict=True))
         entry = dict(zip("hps", parts[3:], strict=True)) if op == "put" and parts[4] else None
-        size += 2 * len(parts[1]) + (2 * len(parts[4]) if entry else 0)
+        size += 2 * len(parts[1]) + (2 * len(entry["p"]) if entry else 0)
         if items and size > MAX_PAGE:
             break
         items.append(Item(seq, release, entry, via))
@@ -156,6 +173,7 @@ class Watcher:
 
     def _start(self, app: Flask) -> None:
         self._version += 1
+        self._heads = {}
         threading.Thread(target=self._poll, args=(app, self._version), daemon=True).start()
 
     def _poll(self, app: Flask, version: int) -> None:

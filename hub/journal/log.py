@@ -162,6 +162,11 @@ def move_cursor(name: str, value: str | int) -> None:
     upsert(Cursor, [row], keys=("name",))
 
 
+def drop_cursor(name: str) -> None:
+    """Forget a follower's place: it begins again from the start."""
+    db.session.execute(db.delete(Cursor).where(Cursor.name == name))
+
+
 def _digest_before(entry_id: str, rev: int) -> str | None:
     statement = (
         select(Entry.digest)

@@ -1,4 +1,4 @@
-"""Canonical bytes and this node's keys.
+"""Canonical bytes and the key that this node signs with.
 
 A signed object travels as `{"h": header, "p": payload text, "s": signature}`: the parts of a JWS
 (RFC 7515) whose payload is canonical JSON (RFC 8785), left unencoded so that pages compress well.
@@ -10,7 +10,7 @@ from typing import Any
 
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from joserfc.jwk import ECKey, OKPKey
+from joserfc.jwk import OKPKey
 from joserfc.util import urlsafe_b64encode
 
 from hub.config import Settings, of_this_node
@@ -18,7 +18,6 @@ from hub.registry import keys
 
 ENTRY = "jw-entry+jws"
 RELEASE = "jw-release+jws"
-STATEMENT = "entity-statement+jwt"
 
 
 @dataclass(frozen=True)
@@ -41,15 +40,14 @@ class Signed:
 
 @dataclass(frozen=True)
 class NodeKeys:
-    """The private keys of this node: one signs what it publishes, the other its requests.
+    """The key with which this node signs what it publishes.
 
-    They differ in algorithm, so that a token never passes for an entry nor the reverse.
+    Tokens are signed by another (`registry.keys`) of another algorithm, so that neither passes
+    for the other.
     """
 
     signing: ed25519.Ed25519PrivateKey
     signing_jwk: dict[str, Any]  # Public part, with `kid` (RFC 7638) and `alg` Ed25519.
-    token: ECKey  # ES256: client assertions and access tokens.
-    token_jwk: dict[str, Any]
 
     @property
     def fingerprint(self) -> str:
@@ -65,7 +63,7 @@ class NodeKeys:
 
 
 def node_keys() -> NodeKeys:
-    """Return this node's keys; they are made at first use and kept in its home folder."""
+    """Return this node's key, made at first use and kept in its home folder."""
     return of_this_node(_load)
 
 
@@ -92,10 +90,5 @@ def _load(config: Settings) -> NodeKeys:
     signing = keys.private_key(path, ed25519.Ed25519PrivateKey.generate)
     if not isinstance(signing, ed25519.Ed25519PrivateKey):
         raise TypeError(f"{path} holds no Ed25519 key")
-    token = keys.token_key()
-    return NodeKeys(
-        signing,
-        keys.public_jwk(OKPKey.import_key(keys.pem(signing)), keys.SIGNING),
-        token,
-        keys.public_jwk(token, keys.TOKEN),
-    )
+    public = OKPKey.import_key(keys.pem(signing))
+    return NodeKeys(signing, keys.public_jwk(public, keys.SIGNING))

@@ -26,6 +26,7 @@ MAX_ENTRY = 256 * 1024  # Bytes of an entry's payload.
 MAX_RELEASE = 4 * 1024
 MAX_HEADER = 1024
 MAX_DEPTH = 16
+MAX_REVISION = 2**31
 MAX_INTEGER = 2**53 - 1  # RFC 8785 keeps integers exact up to here.
 
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
@@ -225,7 +226,7 @@ def _check_shape(value: dict[str, Any], shape: dict[str, tuple[type, ...]]) -> N
             raise VerificationError("malformed", f"{name} is negative")
     if value["v"] != 1:
         raise VerificationError("unknown_version", "not version 1")
-    if value["rev"] < 1 or value.get("seq", 1) < 1:
+    if not 1 <= value["rev"] < MAX_REVISION or value.get("seq", 1) < 1:
         raise VerificationError("malformed", "rev and seq count from 1")
     try:
         if str(UUID(value["id"])) != value["id"]:

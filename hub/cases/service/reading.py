@@ -7,10 +7,10 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, delete, select
 
 from hub.cases.errors import WithdrawnError
-from hub.cases.models import Case, Document, public_id
+from hub.cases.models import Case, Document, Rendering, public_id
 from hub.config import settings
 from hub.database import db, upsert
 from hub.errors import NotFoundError
@@ -73,9 +73,17 @@ def receive(changes: Sequence[Change]) -> None:
         elif before is not None:
             row |= _tombstone(before, newest[key].received_at)
         rows.append(row)
+    shown = {row["digest"] for row in rows if row["audience"]}
+    _forget_renderings({document.digest for document in known.values()} - shown)
     upsert(Document, rows, keys=("id",))
     for document in known.values():
         db.session.expire(document)
+
+
+def _forget_renderings(digests: Collection[str]) -> None:
+    """Drop the HTML of texts that readers here no longer see."""
+    if digests:
+        db.session.execute(delete(Rendering).where(Rendering.digest.in_(digests)))
 
 
 def _live_entries(entry_ids: Collection[str]) -> dict[Key, list[Row[Any]]]:
@@ -91,7 +99,7 @@ def _live_entries(entry_ids: Collection[str]) -> dict[Key, list[Row[Any]]]:
         )
         .order_by(Live.origin, Live.entry_id, Live.rev)
     )
-    rows = db.session.execute(statement).all()
+    rows: Sequence[Row[Any]] = db.session.execute(statement).all()
     return {key: list(group) for key, group in groupby(rows, lambda row: (row[0], row[1]))}
 
 
@@ -114,7 +122,7 @@ def _local_cases(ids: Iterable[UUID]) -> dict[UUID, str]:
 def _enterprises(origins: Collection[str]) -> dict[str, str]:
     own = {settings().origin: settings().enterprise}
     rows = db.session.execute(select(Node.origin, Node.enterprise).where(Node.origin.in_(origins)))
-    return {origin: enterprise for origin, enterprise in rows} | own
+    return dict(rows.tuples().all()) | own
 
 
 def _audience(live: Sequence[Row[Any]], at_home: str | None) -> str | None:

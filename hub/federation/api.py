@@ -1,0 +1,157 @@
+"""What this node serves to its peers under `/fed`, and what it says of itself to everybody."""
+
+import gzip
+from typing import Any
+
+import zstandard
+from flask import Blueprint, Response, g, json, request
+from sqlalchemy import select
+
+from hub import clock
+from hub.config import settings
+from hub.database import db, transaction
+from hub.errors import InvalidError
+from hub.federation import protocol, relay
+from hub.federation.receiving import Intake, Sender
+from hub.identity.access import anyone
+from hub.journal.models import Chain
+from hub.journal.signing import node_keys
+from hub.registry import access, keys
+from hub.registry import service as registry
+from hub.registry.models import Peer
+
+LARGEST = 8 * 1024 * 1024  # Bytes of an ingest.
+SMALLEST_PACKED = 1024  # Bytes from which compressing an answer pays.
+
+blueprint = Blueprint("fed", __name__)
+
+
+@blueprint.get("/.well-known/jingwei")
+@anyone
+def describe() -> Response:
+    """Say who this node is."""
+    config = settings()
+    signing, token = node_keys().signing_jwk, keys.public_jwk(keys.token_key(), keys.TOKEN)
+    return _answer(
+        {
+            "v": protocol.VERSION,
+            "node": config.origin,
+            "name": config.name,
+            "enterprise": config.enterprise,
+            "headquarters": registry.anchors().get(config.enterprise, config.origin),
+            "fed": f"{config.origin}/fed/v1",
+            "jwks": {"keys": [signing, token]},
+            "software": "jingwei",
+        }
+    )
+
+
+@blueprint.get("/fed/v1/channels")
+@access.peer("fed.read")
+def channels() -> Response:
+    """List the channels open to the caller; with `wait`, once one of them has moved."""
+    seen = protocol.parse_seen(request.args.get("seen", ""))
+    seconds = min(_whole_number("wait", 0), protocol.MAX_WAIT)
+    granted = relay.granted_channels(g.peer)
+    if seconds:
+        db.session.rollback()  # No transaction is held while we wait.
+        relay.watcher().wait(granted, seen, seconds)
+        caller = registry.authenticate_peer(request.headers.get("Authorization"), "fed.read")
+        granted = relay.granted_channels(caller)
+    heads = relay.heads_of(granted)
+    return _answer(
+        {
+            "channels": [
+                {"ch": name, "head": str(heads[name]) if name in heads else "0"} for name in granted
+            ]
+        }
+    )
+
+
+@blueprint.get("/fed/v1/channels/<channel>/items")
+@access.peer("fed.read")
+def items(channel: str) -> Response:
+    """Serve the items of a channel that follow a cursor, byte for byte as they were signed."""
+    after = protocol.parse_cursor(request.args.get("after", ""))
+    limit = max(1, min(_whole_number("limit", protocol.MAX_ITEMS), protocol.MAX_ITEMS))
+    page = relay.read_page(g.peer, channel, after, limit)
+    return _answer(
+        {
+            "ch": page.channel,
+            "epoch": page.epoch,
+            "from": after.seq if after else 0,
+            "to": page.end,
+            "head": page.head,
+            "items": [item.as_wire() for item in page.items],
+        }
+    )
+
+
+@blueprint.post("/fed/v1/ingest")
+@access.peer("fed.publish")
+def ingest() -> Response:
+    """Take in what a node of our enterprise publishes."""
+    request.max_content_length = LARGEST
+    body = _body({"ch", "items"})
+    channel, found = protocol.parse_channel(str(body["ch"])), protocol.parse_items(body["items"])
+    with transaction():
+        relay.open_ingest(g.peer, channel)
+        sender = Sender(g.peer.origin, g.peer.kind, g.peer.enterprise, is_ingest=True)
+        outcomes = Intake(sender, channel).take(found)
+    accepted = [{"digest": o.digest, "seq": o.seq} for o in outcomes if o.code is None]
+    refused = [
+        {"index": index, "code": o.code, "detail": o.reason}
+        for index, o in enumerate(outcomes)
+        if o.code
+    ]
+    return _answer({"accepted": accepted, "refused": refused})
+
+
+@blueprint.get("/fed/v1/ingest/head")
+@access.peer("fed.publish")
+def ingest_head() -> Response:
+    """Say what we have of the caller: the last release of its chain in each channel."""
+    rows = db.session.scalars(select(Chain).where(Chain.iss == g.peer.origin))
+    return _answer({"heads": {row.channel: f"{row.epoch}:{row.seq}" for row in rows}})
+
+
+@blueprint.post("/fed/v1/hint")
+@access.peer("fed.read")
+def hint() -> Response:
+    """Wake up: the caller has something. Carries nothing and may be lost."""
+    _body({"heads"})
+    with transaction():
+        db.session.get_one(Peer, g.peer.id).hinted_at = clock.now()
+    return Response(status=204)
+
+
+def _whole_number(name: str, default: int) -> int:
+    text = request.args.get(name) or str(default)
+    if not text.isdecimal() or len(text) > 9:
+        raise InvalidError(name, "not a whole number")
+    return int(text)
+
+
+def _body(names: set[str]) -> dict[str, Any]:
+    body = request.get_json()
+    if not isinstance(body, dict):
+        raise InvalidError("body", "not an object")
+    for name in sorted(names - body.keys()):
+        raise InvalidError(name, "missing")
+    return body
+
+
+def _answer(body: dict[str, Any]) -> Response:
+    """Answer with JSON, packed as the caller understands."""
+    text = json.dumps(body).encode()
+    response = Response(text, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept-Encoding"
+    accepted = request.accept_encodings
+    if len(text) >= SMALLEST_PACKED and "zstd" in accepted:
+        response.set_data(zstandard.compress(text, 3))
+        response.headers["Content-Encoding"] = "zstd"
+    elif len(text) >= SMALLEST_PACKED and "gzip" in accepted:
+        response.set_data(gzip.compress(text, 6))
+        response.headers["Content-Encoding"] = "gzip"
+    return response

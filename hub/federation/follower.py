@@ -1,0 +1,169 @@
+"""Keeps this node in step with its peers: one thread for each, so that none delays another."""
+
+import random
+import threading
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import structlog
+from flask import Flask, current_app
+from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub import clock
+from hub.config import settings
+from hub.database import db, transaction
+from hub.errors import HubError
+from hub.federation import puller, pusher, relay
+from hub.federation.client import PeerClient
+from hub.federation.errors import PeerError
+from hub.federation.protocol import MAX_WAIT, ChannelCursor
+from hub.journal.models import partner_channel
+from hub.registry import service as registry
+from hub.registry.models import Peer, PeerKind
+
+POLL = 0.05  # Seconds between two looks at our own heads.
+LOOK = 1.0  # Seconds between two looks for new peers; also the pace of unproductive pulls.
+SHORTEST, LONGEST = 0.5, 15.0  # Seconds of back-off after a failure.
+
+logger = structlog.get_logger()
+
+
+@dataclass
+class Backoff:
+    """How long to wait after failures in a row: doubling, with jitter, bounded."""
+
+    failures: int = 0
+
+    def succeed(self) -> None:
+        """Begin anew."""
+        self.failures = 0
+
+    def fail(self) -> float:
+        """Return the seconds to wait now."""
+        self.failures += 1
+        longest = min(LONGEST, SHORTEST * 2 ** min(self.failures, 10))
+        return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
+
+
+def run(stop: threading.Event) -> None:
+    """Exchange with all peers until told to stop; called in the application's context."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    Follower(app, stop).run()
+
+
+@dataclass
+class Follower:
+    """The threads of one process that exchange with peers until `stop` is set."""
+
+    app: Flask
+    stop: threading.Event
+    _threads: dict[str, threading.Thread] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Start a thread for each peer that appears, and again for one that ended."""
+        self._start("push", self._push)
+        while not self.stop.wait(LOOK):
+            with self.app.app_context():
+                origins = [peer.origin for peer in registry.live_peers(*puller.UPSTREAM)]
+            self._start("push", self._push)
+            for origin in origins:
+                self._start(origin, self._pull, origin)
+
+    def _start(self, name: str, work: object, *values: str) -> None:
+        thread = self._threads.get(name)
+        if thread is None or not thread.is_alive():
+            thread = threading.Thread(target=work, args=values, name=name, daemon=True)  # type: ignore[arg-type]
+            self._threads[name] = thread
+            thread.start()
+
+    def _pull(self, origin: str) -> None:
+        """Pull from one peer for as long as it is one."""
+        backoff = Backoff()
+        while not self.stop.is_set():
+            with self.app.app_context():
+                if origin not in {p.origin for p in registry.live_peers(*puller.UPSTREAM)}:
+                    return
+                started = monotonic()
+                try:
+                    count = puller.pull(origin, wait=MAX_WAIT)
+                except (HubError, SQLAlchemyError) as error:
+                    db.session.rollback()
+                    pause = backoff.fail()
+                    _note(origin, error)
+                    logger.warning("pull failed", peer=origin, reason=str(error), pause=pause)
+                    self._wait_for_hint(origin, pause)
+                    continue
+                backoff.succeed()
+                _note(origin, None)
+            if not count and monotonic() - started < LOOK:
+                self.stop.wait(LOOK)  # The peer could not hold our request.
+
+    def _wait_for_hint(self, origin: str, seconds: float) -> None:
+        """Wait, unless the peer says meanwhile that it is back."""
+        failed_at, end = clock.now(), monotonic() + seconds
+        while monotonic() < end and not self.stop.wait(SHORTEST):
+            hinted_at = db.session.scalar(select(Peer.hinted_at).where(Peer.origin == origin))
+            db.session.rollback()
+            if hinted_at and hinted_at > failed_at:
+                return
+
+    def _push(self) -> None:
+        """Publish to headquarters whatever it lacks; as headquarters, hint to partners."""
+        backoff, heads = Backoff(), None
+        hinted: dict[str, ChannelCursor] = {}
+        pause = 0.0
+        while not self.stop.wait(pause):
+            pause = POLL
+            with self.app.app_context():
+                if settings().is_headquarters:
+                    hinted = hint_partners(hinted)
+                    pause = SHORTEST
+                    continue
+                origin = pusher.headquarters()
+                if origin is None:
+                    pause = LOOK
+                    continue
+                try:
+                    if heads is None or pusher.is_behind(heads):
+                        heads = pusher.push(origin, heads)
+                        backoff.succeed()
+                except (HubError, SQLAlchemyError) as error:
+                    heads, pause = None, backoff.fail()
+                    logger.warning("push failed", peer=origin, reason=str(error), pause=pause)
+
+
+def hint_partners(hinted: dict[str, ChannelCursor]) -> dict[str, ChannelCursor]:
+    """Tell each partner whose channel moved; a hint may be lost, so nobody waits for it."""
+    partners = {partner_channel(p.enterprise): p for p in registry.live_peers(PeerKind.PARTNER)}
+    heads = relay.heads_of(list(partners))
+    for channel, head in heads.items():
+        if hinted.get(channel) not in {None, head}:
+            try:
+                body = {"heads": {channel: str(head)}}
+                PeerClient.for_peer(partners[channel]).post("/fed/v1/hint", body, timeout=2)
+            except PeerError as error:
+                logger.info("hint lost", channel=channel, reason=str(error))
+    return heads
+
+
+def _note(origin: str, error: Exception | None) -> None:
+    """Keep when a peer was last reached, or since when and why it is not."""
+    peer = registry.find_peer(origin)
+    if peer is None or (error is None and not peer.failure and not _is_due(peer)):
+        return
+    with transaction():
+        values: dict[str, Any] = {
+            "seen_at": clock.now(),
+            "failing_since": None,
+            "failure": None,
+        }
+        if error is not None:
+            since = peer.failing_since or clock.now()
+            values = {"failing_since": since, "failure": str(error)[:500]}
+        db.session.execute(update(Peer).where(Peer.origin == origin).values(**values))
+
+
+def _is_due(peer: Peer) -> bool:
+    return registry.is_contact_due(peer.seen_at)

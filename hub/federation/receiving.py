@@ -1,0 +1,282 @@
+"""Taking in what a peer sent: each item is judged alone, and none of them stops the others."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from hub import clock
+from hub.cases.service import reading
+from hub.config import settings
+from hub.database import db, insert_missing
+from hub.errors import HubError
+from hub.federation.models import Quarantined
+from hub.federation.protocol import MAX_VIA, Item
+from hub.journal import log
+from hub.journal.errors import VerificationError
+from hub.journal.models import DIRECTORY, GROUP, Entry, Live, LogItem, Release, partner_channel
+from hub.journal.verification import VerifiedEntry, VerifiedRelease, verify_entry, verify_release
+from hub.registry import service as registry
+from hub.registry.models import Peer, PeerKind
+
+PARKED = frozenset({"unknown_key", "gap"})  # Something is missing that may still arrive.
+LARGEST_RAW = 512 * 1024  # Characters of an item that are kept in quarantine.
+MOST_RETRIED = 500  # Parked items that are tried again at once.
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who handed us the items."""
+
+    origin: str
+    kind: PeerKind
+    enterprise: str
+    is_ingest: bool = False  # It publishes its own; else it serves a log that we read.
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one item: accepted when `code` is None."""
+
+    digest: str
+    code: str | None = None
+    reason: str = ""
+    seq: int | None = None  # In the log that we offer, if we offer it.
+
+
+@dataclass
+class Intake:
+    """The items of one channel that one sender handed over, in the caller's transaction."""
+
+    sender: Sender
+    channel: str
+    _known: dict[str, int] = field(default_factory=dict)  # Release digest → position.
+    _chains: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+    _revisions: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    _pending: list[tuple[VerifiedRelease, VerifiedEntry | None, int, bool]] = field(
+        default_factory=list
+    )
+
+    def take(self, items: Sequence[Item]) -> list[Outcome]:
+        """Take in what can be taken in and quarantine the rest; one outcome for each item."""
+        self._heads = log.lock_heads([self.channel] if settings().is_headquarters else [])
+        self._prepare(items)
+        outcomes = [self._take(item) for item in items]
+        self._store()
+        return self._with_places(outcomes)
+
+    def _prepare(self, items: Iterable[Item]) -> None:
+        """Ask the database once for the whole page, not once for each item."""
+        digests = {d for item in items if (d := _claimed_digest(item.release))}
+        rows = db.session.execute(
+            select(Release.digest, Release.position).where(Release.digest.in_(digests))
+        )
+        self._known = dict(rows.tuples().all())
+        ids = {str(i) for item in items if (i := _claim(item.release, "id"))}
+        for table, digest in ((Entry, Entry.digest), (Live, Live.entry_digest)):
+            found = db.session.execute(
+                select(table.origin, table.entry_id, table.rev, digest).where(
+                    table.entry_id.in_(ids)
+                )
+            )
+            self._revisions |= {(o, i, rev): name for o, i, rev, name in found}
+
+    def _take(self, item: Item) -> Outcome:
+        digest = _claimed_digest(item.release) or ""
+        if digest in self._known:
+            return Outcome(digest)
+        try:
+            release = verify_release(item.release, registry.key_of)
+            self._check_accepted(release.statement)
+            self._check_chain(release.statement)
+            self._check_revision(release.statement)
+            entry = self._entry_of(item, release)
+        except HubError as error:
+            return self._refuse(item, digest, error)
+        self._advance(release)
+        is_offered = (
+            settings().is_headquarters
+            and self.channel in release.statement["relay"]
+            and item.via < MAX_VIA
+        )
+        self._pending.append((release, entry, item.via + 1, is_offered))
+        if entry and entry.document["type"] in {"node", "key"}:
+            self._learn(item, entry)
+        return Outcome(digest)
+
+    def _check_accepted(self, statement: dict[str, Any]) -> None:
+        """Refuse what the sender may not hand over in this channel."""
+        iss, own = statement["iss"], settings().enterprise
+        enterprise = registry.enterprise_of(iss)
+        if statement["ch"] != self.channel:
+            raise VerificationError("wrong_channel", "released in another channel")
+        if self.sender.is_ingest and iss != self.sender.origin:
+            raise VerificationError("foreign_issuer", "not released by the one who sent it")
+        if self.sender.kind == PeerKind.PARTNER and enterprise != self.sender.enterprise:
+            raise VerificationError("foreign_issuer", "not released by a node of this partner")
+        if self.channel == GROUP and enterprise != own:
+            raise VerificationError("foreign_issuer", "not released by a node of the group")
+        if self.channel == DIRECTORY and iss != registry.anchors().get(own):
+            raise VerificationError("foreign_issuer", "not released by the headquarters")
+        if self.channel == partner_channel(own) and enterprise == own:
+            raise VerificationError("foreign_issuer", "not released by a partner")
+
+    def _check_chain(self, statement: dict[str, Any]) -> None:
+        """Refuse what is not the next release of its issuer in this channel."""
+        iss, epoch, seq = statement["iss"], statement["epoch"], statement["seq"]
+        if iss not in self._chains:
+            chain = log.chains_of(iss, [self.channel]).get(self.channel)
+            self._chains[iss] = (chain.epoch, chain.seq, chain.digest) if chain else ("", 0, "")
+        last_epoch, last_seq, last_digest = self._chains[iss]
+        if last_epoch and epoch != last_epoch:
+            if seq != 1 or statement.get("after") != {"epoch": last_epoch, "seq": last_seq}:
+                raise VerificationError("superseded_epoch", "of another incarnation of its log")
+        elif seq > last_seq + 1:
+            raise VerificationError("gap", f"follows {seq - 1}, and we have {last_seq}")
+        elif seq <= last_seq or statement["prev"] != (last_digest or None):
+            raise VerificationError("fork", f"contradicts release {min(seq, last_seq)}")
+
+    def _check_revision(self, statement: dict[str, Any]) -> None:
+        known = self._revisions.get((statement["iss"], statement["id"], statement["rev"]))
+        if known not in {None, statement["digest"]}:
+            raise VerificationError("equivocation", "the same revision with another content")
+
+    def _entry_of(self, item: Item, release: VerifiedRelease) -> VerifiedEntry | None:
+        """Return the entry of an item; a bad one is quarantined and its release kept.
+
+        :raises VerificationError: at ingest when the bytes are not those that were released, or
+            their key is not known yet: the sender has the good ones and will send them again.
+        """
+        if item.entry is None or release.statement["op"] == log.RETRACT:
+            return None
+        try:
+            entry = verify_entry(item.entry, registry.key_of)
+            _check_match(entry, release)
+        except VerificationError as error:
+            if self.sender.is_ingest and error.code == "other_digest":
+                raise
+            self._quarantine(item, error.code, error.reason, is_parked=False)
+            return None
+        return entry
+
+    def _advance(self, release: VerifiedRelease) -> None:
+        statement = release.statement
+        digest = release.signed.digest
+        self._chains[statement["iss"]] = (statement["epoch"], statement["seq"], digest)
+        self._known[digest] = 0
+        key = (statement["iss"], statement["id"], statement["rev"])
+        self._revisions[key] = statement["digest"]
+
+    def _learn(self, item: Item, entry: VerifiedEntry) -> None:
+        """Know a node or key at once: the next item may be signed with it."""
+        self._store()
+        try:
+            registry.learn(entry.document, signer_origin=entry.document["origin"])
+        except HubError as error:
+            self._quarantine(item, error.code, str(error), is_parked=False)
+
+    def _store(self) -> None:
+        changes = log.append_received(self._pending, self._heads)
+        self._pending = []
+        if changes:
+            reading.receive(changes)
+
+    def _refuse(self, item: Item, digest: str, error: HubError) -> Outcome:
+        # At ingest the sender keeps what we lack and sends it again: nothing to keep here.
+        if not (self.sender.is_ingest and error.code in PARKED):
+            self._quarantine(item, error.code, str(error), is_parked=error.code in PARKED)
+        return Outcome(digest, error.code, str(error))
+
+    def _quarantine(self, item: Item, code: str, reason: str, *, is_parked: bool) -> None:
+        raw = json.dumps({"release": item.release, "entry": item.entry})
+        named = f"{self.sender.origin} {self.channel} {raw}"
+        iss, seq = _claim(item.release, "iss"), _claim(item.release, "seq")
+        row = {
+            "digest": hashlib.sha256(named.encode()).hexdigest(),
+            "peer": self.sender.origin,
+            "channel": self.channel,
+            "iss": iss if isinstance(iss, str) and iss.isprintable() and len(iss) < 256 else "",
+            "seq": seq if isinstance(seq, int) and 0 <= seq < 2**53 else 0,
+            "via": item.via,
+            "code": code,
+            "reason": reason,
+            "raw": raw if len(raw) <= LARGEST_RAW else raw[:LARGEST_RAW],
+            "is_parked": is_parked,
+            "quarantined_at": clock.now(),
+        }
+        insert_missing(Quarantined, [row])
+
+    def _with_places(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Say at which place of our log each accepted release stands."""
+        accepted = [outcome.digest for outcome in outcomes if outcome.code is None]
+        rows = db.session.execute(
+            select(Release.digest, LogItem.seq)
+            .join(LogItem, LogItem.position == Release.position)
+            .where(Release.digest.in_(accepted), LogItem.channel == self.channel)
+        )
+        places = dict(rows.tuples().all())
+        return [Outcome(o.digest, o.code, o.reason, places.get(o.digest)) for o in outcomes]
+
+
+def retry_parked() -> int:
+    """Try again what waited for a key or for an earlier release; return how many came through.
+
+    Called in a transaction of its own after anything was taken in.
+    """
+    rows = db.session.scalars(
+        select(Quarantined)
+        .where(Quarantined.is_parked)
+        .order_by(Quarantined.channel, Quarantined.iss, Quarantined.seq)
+        .limit(MOST_RETRIED)
+    ).all()
+    count = 0
+    for row in rows:
+        peer = registry.find_peer(row.peer)
+        if peer is None:
+            continue
+        raw = json.loads(row.raw)
+        item = Item(0, raw["release"], raw["entry"], row.via)
+        outcome = Intake(sender_of(peer), row.channel).take([item])[0]
+        if outcome.code is None:
+            db.session.execute(delete(Quarantined).where(Quarantined.id == row.id))
+            count += 1
+        elif outcome.code not in PARKED:
+            row.is_parked, row.code, row.reason = False, outcome.code, outcome.reason
+    return count
+
+
+def sender_of(peer: Peer) -> Sender:
+    """Return a peer whose log we read."""
+    return Sender(peer.origin, PeerKind(peer.kind), peer.enterprise)
+
+
+def _check_match(entry: VerifiedEntry, release: VerifiedRelease) -> None:
+    document, statement = entry.document, release.statement
+    if entry.signed.digest != statement["digest"]:
+        raise VerificationError("other_digest", "not the entry that was released")
+    if document["id"] != statement["id"] or document["rev"] != statement["rev"]:
+        raise VerificationError("other_entry", "of another id or revision than its release")
+    if document["origin"] != statement["iss"]:
+        raise VerificationError("foreign_origin", "written by another node than its issuer")
+
+
+def _claimed_digest(release: object) -> str | None:
+    payload = release.get("p") if isinstance(release, dict) else None
+    if not isinstance(payload, str):
+        return None
+    return hashlib.sha256(payload.encode(errors="replace")).hexdigest()
+
+
+def _claim(release: object, name: str) -> object:
+    """Return what an unverified release says, for looking things up and for the record only."""
+    payload = release.get("p") if isinstance(release, dict) else None
+    if not isinstance(payload, str) or len(payload) > 8192:
+        return None
+    try:
+        value = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    return value.get(name) if isinstance(value, dict) else None
