@@ -1,5 +1,5 @@
 """The peers of this node, for programs."""
 
-from flask_smorest import Blueprint
+from hub.api import Blueprint
 
 blueprint = Blueprint("registry", __name__, url_prefix="/api/v1")

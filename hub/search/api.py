@@ -1,5 +1,5 @@
 """Search for programs."""
 
-from flask_smorest import Blueprint
+from hub.api import Blueprint
 
 blueprint = Blueprint("search_api", __name__, url_prefix="/api/v1", description="Search")
