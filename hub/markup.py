@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from hashlib import sha256
 from typing import IO, Self
-from xml.etree.ElementTree import Element  # Only for its type: nothing is parsed. # noqa: S405
+from xml.etree.ElementTree import Element  # Only for its type: nothing is parsed.
 
 import markdown
 import nh3

@@ -1,5 +1,148 @@
 """Cases and pilot lessons for programs."""
 
-from flask_smorest import Blueprint
+from typing import Any
+from uuid import UUID
 
-blueprint = Blueprint("cases_api", __name__, url_prefix="/api/v1")
+from flask import g
+
+from hub.api import Blueprint
+from hub.cases import schemas, service
+from hub.cases.models import Case
+from hub.cases.shown import case_shown
+from hub.database import transaction
+from hub.identity import access
+from hub.identity.errors import ScopeError
+from hub.identity.models import Scope
+
+blueprint = Blueprint(
+    "cases_api", __name__, url_prefix="/api/v1", description="Cases and pilot lessons"
+)
+
+Answer = dict[str, Any]
+
+
+def _may_read() -> None:
+    """Let everybody in, yet no token that was made for other things."""
+    if not g.actor.has_scope(Scope.READ):
+        raise ScopeError(scope=Scope.READ.value)
+
+
+reading = access.requires(_may_read, "anyone; tokens with scope read")
+
+
+def _answer(case: Case) -> Answer:
+    return {"id": case.id, "state": case.state}
+
+
+def _listed(case: Case, title: str) -> Answer:
+    more = {"kind": case.kind, "title": title, "rev": case.rev, "changed_at": case.changed_at}
+    return _answer(case) | more
+
+
+@blueprint.get("/cases")
+@access.scope(Scope.READ)
+@blueprint.response(200, schemas.Worklist)
+def worklist() -> Answer:
+    """List what the caller wrote, and what waits for their decision, last changed first."""
+    return {
+        "mine": [_listed(*row) for row in service.works_of(g.actor)],
+        "queue": [_listed(*row) for row in service.queue_of(g.actor)],
+    }
+
+
+@blueprint.post("/cases")
+@access.scope(Scope.WRITE)
+@blueprint.arguments(schemas.NewCase)
+@blueprint.response(201, schemas.Standing)
+def create(values: Answer) -> Answer:
+    """Begin a case or pilot lesson as a draft."""
+    with transaction():
+        return _answer(service.create(g.actor, values.pop("kind"), values))
+
+
+@blueprint.get("/cases/<uuid:case_id>")
+@reading
+@blueprint.response(200, schemas.Shown)
+def show(case_id: UUID) -> Answer:
+    """Return what is published, or, to its author and those whose step it is, what is at work."""
+    return case_shown(case_id, g.actor)
+
+
+@blueprint.patch("/cases/<uuid:case_id>")
+@access.scope(Scope.WRITE)
+@blueprint.arguments(schemas.CaseChanges)
+@blueprint.response(200, schemas.Standing)
+def edit(values: Answer, case_id: UUID) -> Answer:
+    """Change some fields; null empties one. What was handed in goes back to secrecy review."""
+    with transaction():
+        return _answer(service.edit(g.actor, case_id, values, version=values.pop("version", None)))
+
+
+@blueprint.post("/cases/<uuid:case_id>/submission")
+@access.scope(Scope.WRITE)
+@blueprint.arguments(schemas.Step)
+@blueprint.response(200, schemas.Standing)
+def submit(values: Answer, case_id: UUID) -> Answer:
+    """Hand a draft in for secrecy review."""
+    with transaction():
+        return _answer(service.submit(g.actor, case_id, **values))
+
+
+@blueprint.post("/cases/<uuid:case_id>/secrecy-review")
+@access.scope(Scope.REVIEW)
+@blueprint.arguments(schemas.SecrecyReview)
+@blueprint.response(200, schemas.Standing)
+def review_secrecy(values: Answer, case_id: UUID) -> Answer:
+    """Decide, with grounds, whether the text may leave the unit."""
+    with transaction():
+        return _answer(service.review_secrecy(g.actor, case_id, **values))
+
+
+@blueprint.post("/cases/<uuid:case_id>/approval")
+@access.scope(Scope.REVIEW)
+@blueprint.arguments(schemas.Approval)
+@blueprint.response(200, schemas.Standing)
+def approve(values: Answer, case_id: UUID) -> Answer:
+    """Decide on the content, or, as a group editor, on a wider audience."""
+    with transaction():
+        return _answer(service.approve(g.actor, case_id, **values))
+
+
+@blueprint.post("/cases/<uuid:case_id>/signature")
+@access.scope(Scope.PUBLISH)
+@blueprint.arguments(schemas.Step)
+@blueprint.response(200, schemas.Standing)
+def sign(values: Answer, case_id: UUID) -> Answer:
+    """Freeze an approved revision."""
+    with transaction():
+        return _answer(service.sign(g.actor, case_id, **values))
+
+
+@blueprint.post("/cases/<uuid:case_id>/publication")
+@access.scope(Scope.PUBLISH)
+@blueprint.arguments(schemas.Step)
+@blueprint.response(200, schemas.Standing)
+def publish(values: Answer, case_id: UUID) -> Answer:
+    """Release a signed revision to its audience."""
+    with transaction():
+        return _answer(service.publish(g.actor, case_id, **values))
+
+
+@blueprint.put("/cases/<uuid:case_id>/visibility")
+@access.scope(Scope.PUBLISH)
+@blueprint.arguments(schemas.Audience)
+@blueprint.response(200, schemas.Standing)
+def set_visibility(values: Answer, case_id: UUID) -> Answer:
+    """Narrow the audience at once, or ask for a wider one."""
+    with transaction():
+        return _answer(service.set_visibility(g.actor, case_id, **values))
+
+
+@blueprint.post("/cases/<uuid:case_id>/withdrawal")
+@access.scope(Scope.PUBLISH)
+@blueprint.arguments(schemas.Withdrawal)
+@blueprint.response(200, schemas.Standing)
+def withdraw(values: Answer, case_id: UUID) -> Answer:
+    """Take a published case back everywhere."""
+    with transaction():
+        return _answer(service.withdraw(g.actor, case_id, **values))

@@ -2,7 +2,6 @@
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
@@ -26,7 +25,8 @@ Content = dict[str, Any]
 LONG_FORM = 5_000  # Characters of an imported body.
 LONG_FORM_REQUIRED = ("title", "category", "body")
 
-_ODD = re.compile("[\u202a-\u202e\u2066-\u2069]")  # They turn what is read around.
+# Control characters, halves of characters, and those that turn what is read around.
+_UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _PERIOD = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))/(\d{4}-(?:0[1-9]|1[0-2]))")
 _MOBILE = re.compile(r"(?<!\d)(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)", re.ASCII)
 _IDENTITY = re.compile(r"(?<!\d)[1-9]\d{5}(?:19|20)\d{2}[01]\d[0-3]\d{4}[\dXx](?!\d)", re.ASCII)
@@ -87,13 +87,36 @@ def clean_text(value: Any, name: str, limit: int, *, lines: bool = True) -> str:
         text = " ".join(text.split("\n"))
     if len(text) > limit:
         raise TooLongError(field=name, limit=limit, length=len(text))
-    if _ODD.search(text) or any(_is_unreadable(character) for character in text):
+    if _UNREADABLE.search(text):
         raise UnreadableTextError(field=name)
     return text
 
 
-def _is_unreadable(character: str) -> bool:
-    return character not in "\n\t" and unicodedata.category(character) in {"Cc", "Cs"}
+def well_formed(kind: str, content: Mapping[str, Any]) -> Content:
+    """Return the fields of a published document that have the shape that pages expect.
+
+    Another node signed it, perhaps a newer or a careless one; what does not fit is left out.
+    """
+    known = {field.name: field for field in fields_of(kind)}
+    return {
+        name: value
+        for name, value in content.items()
+        if name in known and _is_shaped(known[name], value)
+    }
+
+
+def _is_shaped(field: Field, value: Any) -> bool:
+    match field.shape:
+        case Shape.FLAG:
+            return isinstance(value, bool)
+        case Shape.TAGS | Shape.STEPS:
+            return isinstance(value, list) and all(isinstance(item, str) for item in value)
+        case Shape.ROWS:
+            return isinstance(value, list) and all(
+                isinstance(row, dict) and all(isinstance(cell, str | bool) for cell in row.values())
+                for row in value
+            )
+    return isinstance(value, str)
 
 
 def _clean(field: Field, value: Any, limit: int) -> Any:

@@ -51,9 +51,20 @@ def find_work(case_id: UUID, actor: Actor) -> Work:
     :raises NotFoundError: when there is none, or none that the actor may see at work.
     """
     work = _load(case_id)
-    if work is None or not _is_concerned(work, actor):
+    if work is None or not is_concerned(work, actor):
         raise NotFoundError
     return work
+
+
+def standing_of(case_id: UUID, actor: Actor) -> Work | None:
+    """Return a case for those who may act on it in any way, its keepers included; else None."""
+    if not actor.is_signed_in:
+        return None
+    work = _load(case_id)
+    if work is None:
+        return None
+    keeps = work.case.is_out and any(actor.holds(role, work.unit.path) for role in KEEPERS)
+    return work if keeps or is_concerned(work, actor) else None
 
 
 def own_work(case_id: UUID, actor: Actor, *, version: int | None = None) -> Work:
@@ -92,6 +103,15 @@ def work_for(
         raise WrongStateError(work.case.state)
     _check_version(work.case, version)
     return work
+
+
+def is_concerned(work: Work, actor: Actor) -> bool:
+    """Say whether somebody sees the newest revision: its author, and those whose step it is."""
+    if not actor.is_signed_in:
+        return False
+    if work.case.author_id == actor.person_id:
+        return True
+    return any(actor.holds(role, work.unit.path) for role in steps_of(work.case))
 
 
 def check_not_author(case: Case, actor: Actor) -> None:
@@ -161,21 +181,13 @@ def _load(case_id: UUID, *, is_locked: bool = False) -> Work | None:
     return Work(case, revision, db.session.get_one(Organisation, case.unit_id))
 
 
-def _is_concerned(work: Work, actor: Actor) -> bool:
-    if not actor.is_signed_in:
-        return False
-    if work.case.author_id == actor.person_id:
-        return True
-    return any(actor.holds(role, work.unit.path) for role in steps_of(work.case))
-
-
 def _refusal(work: Work | None, actor: Actor) -> ForbiddenError | NotFoundError:
     """Say no, and whether anything is there only to those who know it already."""
     if work is None:
         return NotFoundError()
     is_open = readable(audiences(actor))
     seen = db.session.scalar(select(Document.id).where(Document.id == work.case.id, is_open))
-    return ForbiddenError() if seen or _is_concerned(work, actor) else NotFoundError()
+    return ForbiddenError() if seen or is_concerned(work, actor) else NotFoundError()
 
 
 def _check_version(case: Case, version: int | None) -> None:

@@ -3,11 +3,10 @@
 import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, delete, select
+from sqlalchemy import ColumnElement, delete, select
 
 from hub.cases.errors import WithdrawnError
 from hub.cases.models import Case, Document, Rendering, public_id
@@ -86,7 +85,7 @@ def _forget_renderings(digests: Collection[str]) -> None:
         db.session.execute(delete(Rendering).where(Rendering.digest.in_(digests)))
 
 
-def _live_entries(entry_ids: Collection[str]) -> dict[Key, list[Row[Any]]]:
+def _live_entries(entry_ids: Collection[str]) -> dict[Key, list[Any]]:
     """Return the live releases of cases and lessons that have a text, newest revision last."""
     statement = (
         select(Live.origin, Live.entry_id, Live.channel, Live.rev, Entry.payload, Entry.digest)
@@ -99,8 +98,10 @@ def _live_entries(entry_ids: Collection[str]) -> dict[Key, list[Row[Any]]]:
         )
         .order_by(Live.origin, Live.entry_id, Live.rev)
     )
-    rows: Sequence[Row[Any]] = db.session.execute(statement).all()
-    return {key: list(group) for key, group in groupby(rows, lambda row: (row[0], row[1]))}
+    live: dict[Key, list[Any]] = {}
+    for row in db.session.execute(statement):
+        live.setdefault((row.origin, row.entry_id), []).append(row)
+    return live
 
 
 def _documents(ids: Collection[UUID]) -> dict[UUID, Document]:
@@ -125,7 +126,7 @@ def _enterprises(origins: Collection[str]) -> dict[str, str]:
     return dict(rows.tuples().all()) | own
 
 
-def _audience(live: Sequence[Row[Any]], at_home: str | None) -> str | None:
+def _audience(live: Sequence[Any], at_home: str | None) -> str | None:
     channels = {row.channel for row in live}
     if PUBLIC in channels:
         return EVERYBODY
@@ -134,7 +135,7 @@ def _audience(live: Sequence[Row[Any]], at_home: str | None) -> str | None:
     return at_home if channels else None
 
 
-def _shown(live: Sequence[Row[Any]], before: Document | None, put: Change) -> dict[str, Any]:
+def _shown(live: Sequence[Any], before: Document | None, put: Change) -> dict[str, Any]:
     entry = without_nul(json.loads(live[-1].payload))
     fields = entry["fields"]
     said = min(put.iat, int(put.received_at.timestamp()))  # A clock set to 2099 is not believed.

@@ -5,13 +5,12 @@ from uuid import UUID
 
 from hub.audit.service import record
 from hub.cases.errors import WrongStateError
-from hub.cases.models import Case, Document, State, Visibility
+from hub.cases.models import Case, State, Visibility
 from hub.cases.service.audience import channels_of, check_audience, is_wider
 from hub.cases.service.drafting import touch
 from hub.cases.service.finding import KEEPERS, Work, work_for
 from hub.cases.service.reading import receive
-from hub.database import db
-from hub.identity.models import MEMBERS, Actor, unit_audience
+from hub.identity.models import Actor
 from hub.journal import log
 
 CHANGEABLE = frozenset(State) - {State.DRAFT, State.WITHDRAWN}
@@ -89,11 +88,4 @@ def _narrow(case: Case, wanted: Visibility, partners: list[str]) -> None:
 
 
 def _readdress(case: Case) -> None:
-    changes = log.readdress(case.entry_id, channels_of(case.visibility, case.partners))
-    receive(changes)
-    document = db.session.get(Document, case.id)
-    if document is not None and case.visibility in {Visibility.UNIT, Visibility.NODE}:
-        # Both travel in the local channel, so no release tells one from the other.
-        is_unit = case.visibility == Visibility.UNIT
-        document.audience = unit_audience(case.unit_id) if is_unit else MEMBERS
-        db.session.flush()
+    receive(log.readdress(case.entry_id, channels_of(case.visibility, case.partners)))

@@ -1,0 +1,142 @@
+"""Shapes of requests and answers of the API, made from the list of fields.
+
+Here stands only which types are taken; what a field may hold is judged by `content`, once for all.
+"""
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields, validate
+
+from hub.cases.fields import CASE, KINDS, PILOT_LESSON, STATES, VISIBILITIES, Field, Shape
+from hub.cases.service import Approval as ApprovalDecision
+from hub.cases.service import Secrecy
+
+
+class Strict(Schema):
+    """A request body: what it does not know it refuses."""
+
+    class Meta:
+        """Unknown fields are errors."""
+
+        unknown = RAISE
+
+
+def _row(field: Field) -> type[Schema]:
+    cells: dict[str, fields.Field[Any]] = {
+        column.name: fields.Boolean(truthy={True}, falsy={False})
+        if column.shape == Shape.FLAG
+        else fields.String(metadata={"maxLength": column.limit})
+        for column in field.columns
+    }
+    return Strict.from_dict(cells, name=f"{field.name.title()}Row")
+
+
+def _taken(field: Field) -> fields.Field[Any]:
+    """Return the type that the API takes for a field; null empties it."""
+    about = {"description": field.label, "maxLength": field.limit}
+    match field.shape:
+        case Shape.FLAG:
+            return fields.Boolean(truthy={True}, falsy={False}, allow_none=True)
+        case Shape.TAGS | Shape.STEPS:
+            item = fields.String(metadata={"maxLength": field.limit})
+            return fields.List(item, allow_none=True, metadata={"maxItems": field.items})
+        case Shape.ROWS:
+            row = fields.Nested(_row(field))
+            return fields.List(row, allow_none=True, metadata={"maxItems": field.items})
+        case Shape.CHOICE:
+            about = {"description": field.label, "enum": [*(field.choices or ()), None]}
+    return fields.String(allow_none=True, metadata=about)
+
+
+_AROUND: dict[str, fields.Field[Any]] = {
+    "unit": fields.String(metadata={"description": "Id or name; the author's own if absent"}),
+    "visibility": fields.String(metadata={"enum": list(VISIBILITIES)}),
+    "partners": fields.List(fields.String(), metadata={"description": "Slugs of enterprises"}),
+}
+_CONTENT = {field.name: _taken(field) for field in (*CASE, *PILOT_LESSON)}
+_VERSION = fields.Integer(strict=True, metadata={"description": "As last seen; 409 if changed"})
+
+
+class NewCase(Strict.from_dict({**_CONTENT, **_AROUND}, name="CaseContent")):  # type: ignore[misc]
+    """A case or pilot lesson to begin."""
+
+    kind = fields.String(required=True, metadata={"enum": list(KINDS)})
+    title = fields.String(required=True, metadata={"maxLength": 40})
+
+
+class CaseChanges(Strict.from_dict({**_CONTENT, **_AROUND}, name="CaseChange")):  # type: ignore[misc]
+    """Fields of a case to change."""
+
+    version = _VERSION
+
+
+class Step(Strict):
+    """A step without a choice."""
+
+    version = _VERSION
+
+
+class SecrecyReview(Step):
+    """What the secrecy review decided, and why."""
+
+    decision = fields.String(required=True, metadata={"enum": list(Secrecy)})
+    grounds = fields.String(required=True)
+
+
+class Approval(Step):
+    """What the review of the content decided."""
+
+    decision = fields.String(required=True, metadata={"enum": list(ApprovalDecision)})
+    note = fields.String()
+
+
+class Audience(Step):
+    """Who shall read it."""
+
+    visibility = fields.String(required=True, metadata={"enum": list(VISIBILITIES)})
+    partners = fields.List(fields.String(), load_default=list)
+
+
+class Withdrawal(Step):
+    """Why it is taken back."""
+
+    reason = fields.String(required=True)
+
+
+class Standing(Schema):
+    """Which case, and where it stands now."""
+
+    id = fields.UUID()
+    state = fields.String(validate=validate.OneOf(STATES))
+
+
+class Listed(Standing):
+    """A case in a list."""
+
+    kind = fields.String()
+    title = fields.String()
+    rev = fields.Integer()
+    changed_at = fields.DateTime()
+
+
+class Worklist(Schema):
+    """What somebody wrote and what waits for them."""
+
+    mine = fields.List(fields.Nested(Listed))
+    queue = fields.List(fields.Nested(Listed))
+
+
+class Shown(Standing.from_dict(_CONTENT, name="CaseText")):  # type: ignore[misc]
+    """A case as its reader sees it; the last four only for those who may act on it."""
+
+    kind = fields.String()
+    rev = fields.Integer()
+    origin = fields.String()
+    enterprise = fields.String()
+    unit = fields.String()
+    published_at = fields.DateTime()
+    synced_at = fields.DateTime()
+    version = fields.Integer()
+    visibility = fields.String()
+    partners = fields.List(fields.String())
+    note = fields.String()
