@@ -1,0 +1,206 @@
+"""What a search engine promises, so that they can be exchanged.
+
+An engine indexes ids, words and filters, no texts. It is given words that `analysis` made, gives
+back ids and scores, and counts. Each module in `engines/` is the only one that knows its library.
+"""
+
+import importlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from hub.errors import HubError, mark
+from hub.search import analysis
+
+FACETS = ("kind", "category", "unit", "origin")  # Filters whose values are counted.
+MOST_VALUES = 1_000  # Values of one facet that are given back, the most frequent ones.
+CHARACTER_WEIGHT = 0.5  # Of a single character's score beside the pairs' (see `analysis`).
+ENGINES = ("tantivy", "whoosh")  # Best first.
+
+
+class BrokenIndexError(HubError):
+    """The files of the index are gone or not what they were."""
+
+    status = 503
+    code = "index_broken"
+    message = mark("The search index is damaged and is being rebuilt.")
+
+
+class EngineMissingError(HubError):
+    """The engine that the settings ask for is not installed."""
+
+    status = 503
+    code = "engine_missing"
+    message = mark("The search engine “%(name)s” is not installed.")
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """One document as an engine keeps it."""
+
+    id: UUID
+    tokens: analysis.Tokens
+    audience: str
+    kind: str
+    category: str
+    unit: str
+    origin: str
+    published_at: int  # Microseconds since 1970.
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a document must say. With nothing in it, every document fits, newest first."""
+
+    phrases: tuple[tuple[str, ...], ...] = ()  # Each: tokens that follow each other. All must fit.
+    characters: tuple[str, ...] = ()  # Single characters, all of which must be there.
+    any_tokens: tuple[str, ...] = ()  # At least one of these must be there; all of them score.
+    any_characters: tuple[str, ...] = ()  # These only score.
+
+    def __bool__(self) -> bool:
+        return bool(self.phrases or self.characters or self.any_tokens)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A query, and which documents it is about."""
+
+    query: Query
+    audiences: Collection[str]  # Only documents with one of these exist for the asker.
+    filters: Mapping[str, str] = field(default_factory=dict)  # By names of `FACETS`.
+    excluded: Collection[UUID] = ()  # Documents that changed since they were indexed.
+    limit: int = 10
+    offset: int = 0
+
+
+Facets = dict[str, list[tuple[str, int]]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One page of hits, and what was counted over all of them, exactly."""
+
+    hits: Sequence[tuple[UUID, float]]  # With scores, best first.
+    total: int
+    facets: Facets  # For each name: values and counts, most frequent first.
+
+
+class Reader(Protocol):
+    """An index to search in; threads may share it."""
+
+    @property
+    def position(self) -> int:
+        """Return the position of the journal up to which the index is complete."""
+
+    @property
+    def count(self) -> int:
+        """Return the number of documents in the index."""
+
+    def refresh(self) -> None:
+        """Show what was committed meanwhile; costs next to nothing when that is nothing.
+
+        :raises BrokenIndexError: when the files are gone or damaged.
+        """
+
+    def search(self, request: Request) -> Found:
+        """Find documents.
+
+        :raises BrokenIndexError: when the files are gone or damaged.
+        """
+
+    def close(self) -> None:
+        """Let go of the files."""
+
+
+class Writer(Protocol):
+    """The only one that changes an index."""
+
+    @property
+    def position(self) -> int:
+        """Return the position of the journal up to which the index is complete."""
+
+    def add(self, documents: Iterable[Indexed]) -> None:
+        """Add documents that are not in the index."""
+
+    def delete(self, ids: Iterable[UUID]) -> None:
+        """Remove documents; unknown ids do no harm."""
+
+    def commit(self, position: int) -> None:
+        """Keep all changes and the position that they lead to: both or neither.
+
+        :raises BrokenIndexError: when the files are gone or damaged.
+        """
+
+    def close(self) -> None:
+        """Let go of the files; what was not committed is lost."""
+
+
+class Engine(Protocol):
+    """A library that can keep an index in a folder."""
+
+    name: str
+    version: str
+
+    def create(self, path: Path) -> Writer:
+        """Make an empty index, at position 0, in an empty folder."""
+
+    def open_writer(self, path: Path) -> Writer:
+        """Open an index for writing; fails at once when somebody else has.
+
+        :raises BrokenIndexError: when there is no index, or a damaged one.
+        """
+
+    def open_reader(self, path: Path) -> Reader:
+        """Open an index for searching.
+
+        :raises BrokenIndexError: when there is no index, or a damaged one.
+        """
+
+    def is_sound(self, path: Path) -> bool:
+        """Read the whole index and say whether it is as it was written."""
+
+
+@cache
+def load(name: str) -> Engine:
+    """Return an engine by its name; its library is imported only now.
+
+    :raises EngineMissingError: when it is not installed.
+    """
+    if name not in ENGINES:
+        raise EngineMissingError(name=name)
+    try:
+        engine: Engine = importlib.import_module(f"hub.search.engines.{name}").engine
+    except ImportError as error:
+        raise EngineMissingError(name=name) from error
+    return engine
+
+
+def choose(name: str = "") -> Engine:
+    """Return the engine that the settings name, or else the best that this machine has.
+
+    :raises EngineMissingError: when it is not installed.
+    """
+    if name:
+        return load(name)
+    for candidate in ENGINES[:-1]:
+        try:
+            return load(candidate)
+        except EngineMissingError:
+            continue
+    return load(ENGINES[-1])
+
+
+@cache
+def digest(engine: Engine) -> str:
+    """Return a name for what an index of this engine holds and how.
+
+    It follows the very code that decides it, so that nobody can forget to change it.
+    """
+    here = Path(__file__).parent
+    sources = (here / "analysis.py", here / "indexing.py", here / "engines" / f"{engine.name}.py")
+    parts = [engine.name, engine.version, *(source.read_text() for source in sources)]
+    return sha256("\0".join(parts).encode()).hexdigest()[:16]

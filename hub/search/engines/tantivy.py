@@ -1,0 +1,287 @@
+"""The index in tantivy, the default."""
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import tantivy
+from tantivy import Occur
+
+from hub.search.engine import (
+    CHARACTER_WEIGHT,
+    FACETS,
+    MOST_VALUES,
+    BrokenIndexError,
+    Found,
+    Indexed,
+    Query,
+    Request,
+)
+
+MEMORY = 32_000_000  # Bytes that the writer fills before it writes a segment.
+PLACE = "position"  # Id of the one document that says how far the index is; it has no audience.
+# Values counted for each segment before they are merged. With few, rare values are miscounted
+# (7 of 40 queries at the default); all of them cost .01 ms at 100 units.
+COUNTED = 65_000
+FAILURES = (ValueError, OSError, RuntimeError)  # What tantivy raises for bad files.
+FOOTER_MAGIC = 1337
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("text", tokenizer_name="whitespace", index_option="position")
+    builder.add_text_field("characters", tokenizer_name="whitespace", index_option="freq")
+    for name in (*FACETS, "audience"):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    builder.add_integer_field("published_at", fast=True)
+    builder.add_integer_field("position", stored=True)
+    return builder.build()
+
+
+def _open(path: Path) -> tantivy.Index:
+    try:
+        index = tantivy.Index.open(str(path))
+    except FAILURES as error:
+        raise BrokenIndexError from error
+    return _with_tokenizer(index)
+
+
+def _with_tokenizer(index: tantivy.Index) -> tantivy.Index:
+    words = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+    index.register_tokenizer("whitespace", words)
+    return index
+
+
+def _position(searcher: tantivy.Searcher, schema: tantivy.Schema) -> int:
+    """Return the position that was committed with what the searcher sees."""
+    place = tantivy.Query.term_query(schema, "id", PLACE, "basic")
+    found = searcher.search(place, 1, count=False).hits
+    if not found:
+        raise BrokenIndexError
+    return int(searcher.doc(found[0][1]).get_first("position") or 0)
+
+
+class TantivyWriter:
+    """Changes an index; kept open, since opening costs more than committing."""
+
+    def __init__(self, index: tantivy.Index, position: int | None = None) -> None:
+        self._schema = index.schema
+        try:
+            self._writer = index.writer(MEMORY, 1)
+            if position is None:
+                index.reload()
+                position = _position(index.searcher(), self._schema)
+        except FAILURES as error:
+            raise BrokenIndexError from error
+        self.position = position
+
+    def add(self, documents: Iterable[Indexed]) -> None:
+        for document in documents:
+            fields = {name: getattr(document, name) for name in (*FACETS, "audience")}
+            fields["id"] = str(document.id)
+            fields["text"], fields["characters"] = document.tokens
+            fields["published_at"] = document.published_at
+            # With the schema: without it, a whole number becomes a field of another type, and
+            # the writer dies of it later.
+            self._writer.add_document(tantivy.Document.from_dict(fields, self._schema))
+
+    def delete(self, ids: Iterable[UUID]) -> None:
+        for document_id in ids:
+            self._writer.delete_documents_by_term("id", str(document_id))
+
+    def commit(self, position: int) -> None:
+        self._writer.delete_documents_by_term("id", PLACE)
+        place = {"id": PLACE, "position": position}
+        try:
+            self._writer.add_document(tantivy.Document.from_dict(place, self._schema))
+            self._writer.commit()
+        except FAILURES as error:
+            raise BrokenIndexError from error
+        self.position = position
+
+    def close(self) -> None:
+        try:
+            self._writer.rollback()
+            self._writer.wait_merging_threads()
+        except FAILURES:
+            pass  # Its folder is gone; so is what there was to close.
+
+
+@dataclass(frozen=True)
+class _View:
+    """One commit of the index, as a reader sees it."""
+
+    searcher: tantivy.Searcher
+    position: int
+    stamp: tuple[int, int]
+
+
+class TantivyReader:
+    """Searches an index."""
+
+    def __init__(self, path: Path) -> None:
+        self._meta = path / "meta.json"
+        self._index = _open(path)
+        self._schema = self._index.schema
+        self._view = self._look()
+
+    @property
+    def position(self) -> int:
+        return self._view.position
+
+    @property
+    def count(self) -> int:
+        return self._view.searcher.num_docs - 1  # Without the one that tells the position.
+
+    def refresh(self) -> None:
+        if self._stamp() != self._view.stamp:
+            self._view = self._look()
+
+    def search(self, request: Request) -> Found:
+        searcher = self._view.searcher
+        query = _Questions(self._schema).query(request)
+        newest = {} if request.query else {"order_by_field": "published_at"}
+        try:
+            counted = searcher.aggregate(query, _COUNTING)
+            found = searcher.search(
+                query, max(request.limit, 1), count=False, offset=request.offset, **newest
+            )
+            hits = [
+                (UUID(searcher.doc(place).get_first("id")), float(score) if not newest else 0.0)
+                for score, place in found.hits[: request.limit]
+            ]
+        except FAILURES as error:
+            raise BrokenIndexError from error
+        facets = {name: _values(counted[name]["buckets"]) for name in FACETS}
+        # Every document has one kind, so these add up to all of them.
+        total = sum(count for _, count in facets["kind"])
+        return Found(hits, total, facets)
+
+    def close(self) -> None:
+        """Nothing to do: the files are let go of with the object."""
+
+    def _stamp(self) -> tuple[int, int]:
+        try:
+            found = os.stat(self._meta)
+        except OSError as error:
+            raise BrokenIndexError from error
+        return found.st_mtime_ns, found.st_ino
+
+    def _look(self) -> _View:
+        stamp = self._stamp()  # First: a commit in between is then looked at once more.
+        try:
+            self._index.reload()
+            searcher = self._index.searcher()
+            return _View(searcher, _position(searcher, self._schema), stamp)
+        except FAILURES as error:
+            raise BrokenIndexError from error
+
+
+_COUNTING = {
+    name: {"terms": {"field": name, "size": MOST_VALUES, "segment_size": COUNTED}}
+    for name in FACETS
+}
+
+
+def _values(buckets: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    found = [(str(bucket["key"]), int(bucket["doc_count"])) for bucket in buckets]
+    return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+
+
+class _Questions:
+    """Builds tantivy's queries."""
+
+    def __init__(self, schema: tantivy.Schema) -> None:
+        self.schema = schema
+
+    def query(self, request: Request) -> tantivy.Query:
+        """Return the whole query: what scores, and around it what only decides."""
+        parts = self._scored(request.query)
+        parts.append((Occur.Must, self._one_of("audience", request.audiences)))
+        parts += [
+            (Occur.Must, self._one_of(name, [value])) for name, value in request.filters.items()
+        ]
+        if request.excluded:
+            excluded = tantivy.Query.term_set_query(
+                self.schema, "id", [str(document_id) for document_id in request.excluded]
+            )
+            parts.append((Occur.MustNot, excluded))
+        return tantivy.Query.boolean_query(parts)
+
+    def _scored(self, query: Query) -> list[tuple[Occur, tantivy.Query]]:
+        parts = [(Occur.Must, self._phrase(tokens)) for tokens in query.phrases]
+        parts += [(Occur.Must, self._term("characters", word)) for word in query.characters]
+        if query.any_tokens:
+            any_of = [(Occur.Should, self._term("text", token)) for token in query.any_tokens]
+            parts.append((Occur.Must, tantivy.Query.boolean_query(any_of)))
+        for character in query.any_characters:
+            term = self._term("characters", character)
+            parts.append((Occur.Should, tantivy.Query.boost_query(term, CHARACTER_WEIGHT)))
+        return parts
+
+    def _phrase(self, tokens: tuple[str, ...]) -> tantivy.Query:
+        if len(tokens) == 1:
+            return self._term("text", tokens[0])
+        return tantivy.Query.phrase_query(self.schema, "text", list(tokens))
+
+    def _term(self, field: str, word: str) -> tantivy.Query:
+        return tantivy.Query.term_query(self.schema, field, word, "freq")
+
+    def _one_of(self, field: str, values: Iterable[str]) -> tantivy.Query:
+        terms = [
+            (Occur.Should, tantivy.Query.term_query(self.schema, field, value, "basic"))
+            for value in sorted(values)
+        ]
+        return tantivy.Query.const_score_query(tantivy.Query.boolean_query(terms), 0.0)
+
+
+class TantivyEngine:
+    """Rust, memory-mapped: 50 to 100 times as fast as pure Python."""
+
+    name = "tantivy"
+    version = version("tantivy")
+
+    def create(self, path: Path) -> TantivyWriter:
+        index = _with_tokenizer(tantivy.Index(_schema(), path=str(path)))
+        writer = TantivyWriter(index, 0)
+        writer.commit(0)
+        return writer
+
+    def open_writer(self, path: Path) -> TantivyWriter:
+        return TantivyWriter(_open(path))
+
+    def open_reader(self, path: Path) -> TantivyReader:
+        return TantivyReader(path)
+
+    def is_sound(self, path: Path) -> bool:
+        try:
+            names = json.loads((path / ".managed.json").read_text())
+            used = json.loads((path / "meta.json").read_text())["segments"]
+            prefixes = tuple(segment["segment_id"].replace("-", "") for segment in used)
+            return all(_is_whole(path / n) for n in names if n.startswith(prefixes))
+        except (OSError, ValueError, KeyError, TypeError, struct.error):
+            return False
+
+
+def _is_whole(path: Path) -> bool:
+    """Compare a segment's file with the checksum that tantivy wrote at its end.
+
+    The end is: a JSON text that holds the CRC, its length and a fixed number, 4 bytes each.
+    """
+    if not path.exists():
+        return path.suffix == ".del"  # Of a commit that has been merged away.
+    content = path.read_bytes()
+    length, magic = struct.unpack("<II", content[-8:])
+    footer = json.loads(content[-8 - length : -8])
+    return bool(magic == FOOTER_MAGIC and footer["crc"] == zlib.crc32(content[: -8 - length]))
+
+
+engine = TantivyEngine()

@@ -1,0 +1,241 @@
+"""The promise of `hub.search.engine`, kept by every engine in the same way."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID, uuid5
+
+import pytest
+
+from hub.search import analysis
+from hub.search import engine as engines
+from hub.search.engine import BrokenIndexError, Engine, Indexed, Query, Reader, Request, Writer
+
+TEXTS = {
+    "area": "党员责任区\n党员责任区\n把责任落实到每个责任区，责任区有牌子。",
+    "task": "任务责成区域\n任务责成区域\n把任务责成区域公司去做。",
+    "traditional": "黨員責任區\n黨員責任區\n數字黨建平臺。",
+    "network": "5G网络进车间\n5G网络进车间\nAI 与 5G 网络，第 2026 号。",
+    "hidden": "保密方案\n保密方案\n只给一个支部看的责任区方案。",
+    "long": "支部台账\n支部台账\n" + "台账减负，会议合并。" * 60 + "责任区。",
+}
+AUDIENCES = {"hidden": "unit:1"}
+KINDS = {"network": "pilot_lesson"}
+EVERYBODY = ("public",)
+
+
+def name_of(name: str) -> UUID:
+    return uuid5(UUID(int=0), name)
+
+
+def make(name: str, text: str | None = None, **changes: object) -> Indexed:
+    values = {
+        "id": name_of(name),
+        "tokens": analysis.tokens(text or TEXTS[name]),
+        "audience": AUDIENCES.get(name, "public"),
+        "kind": KINDS.get(name, "case"),
+        "category": "responsibility",
+        "unit": "示范 第一党支部",
+        "origin": "https://alpha.test",
+        "published_at": list(TEXTS).index(name) if name in TEXTS else 0,
+    }
+    return Indexed(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=engines.ENGINES)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return engines.load(request.param)
+
+
+@pytest.fixture
+def writer(engine: Engine, tmp_path: Path) -> Iterator[Writer]:
+    opened = engine.create(tmp_path)
+    opened.add([make(name) for name in TEXTS])
+    opened.commit(7)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def reader(engine: Engine, writer: Writer, tmp_path: Path) -> Iterator[Reader]:
+    opened = engine.open_reader(tmp_path)
+    yield opened
+    opened.close()
+
+
+def phrase(text: str) -> Query:
+    return Query(phrases=tuple(tuple(analysis.pairs(word)) for word in analysis.words(text)))
+
+
+def find(reader: Reader, query: Query, **more: object) -> list[str]:
+    names = {name_of(name): name for name in TEXTS}
+    request = Request(query, more.pop("audiences", EVERYBODY), **more)  # type: ignore[arg-type]
+    return [names[hit] for hit, _ in reader.search(request).hits]
+
+
+def test_a_run_of_chinese_is_found_as_it_stands_and_nothing_else(reader):
+    assert set(find(reader, phrase("责任区"))) == {"area", "traditional", "long"}
+
+
+def test_the_more_a_document_is_about_it_the_higher_it_stands(reader):
+    assert find(reader, phrase("责任区")) == ["area", "traditional", "long"]
+
+
+def test_traditional_and_simplified_find_each_other(reader):
+    assert find(reader, phrase("數字黨建")) == ["traditional"]
+    assert find(reader, phrase("数字党建")) == ["traditional"]
+    assert "area" in find(reader, phrase("責任區"))
+
+
+def test_words_and_numbers_are_found_whole(reader):
+    assert find(reader, phrase("5g")) == ["network"]
+    assert find(reader, phrase("ＡＩ")) == ["network"]
+    assert find(reader, phrase("2026")) == ["network"]
+    assert find(reader, phrase("202")) == []
+
+
+def test_all_phrases_must_fit(reader):
+    assert find(reader, phrase("责任区 台账")) == ["long"]
+    assert find(reader, phrase("责任区 5g")) == []
+
+
+def test_a_single_character_finds(reader):
+    assert set(find(reader, Query(characters=("账",)))) == {"long"}
+    assert set(find(reader, Query(characters=("区",)))) == {"area", "task", "traditional", "long"}
+
+
+def test_any_tokens_need_one_and_score_all(reader):
+    query = Query(any_tokens=("网络", "台账", "没有"), any_characters=("责",))
+
+    assert set(find(reader, query)) == {"network", "long"}
+
+
+def test_single_characters_only_add_to_the_score(reader):
+    plain = Query(any_tokens=("责任",))
+    helped = Query(any_tokens=("责任",), any_characters=("牌",))
+
+    assert set(find(reader, plain)) == set(find(reader, helped))
+    assert find(reader, helped)[0] == "area"
+
+
+def test_only_the_askers_audiences_exist(reader):
+    assert find(reader, phrase("保密方案")) == []
+    assert find(reader, phrase("保密方案"), audiences=("public", "unit:1")) == ["hidden"]
+    assert find(reader, phrase("责任区"), audiences=()) == []
+
+
+def test_counts_cover_the_askers_documents_only_and_are_exact(reader):
+    found = reader.search(Request(phrase("责任区"), EVERYBODY, limit=1))
+
+    assert found.total == 3
+    assert found.facets["kind"] == [("case", 3)]
+    assert found.facets["unit"] == [("示范 第一党支部", 3)]
+    assert reader.search(Request(phrase("责任区"), ("unit:1",))).facets["kind"] == [("case", 1)]
+    assert reader.search(Request(phrase("保密"), EVERYBODY)).facets["kind"] == []
+
+
+def test_filters_leave_only_what_fits(reader):
+    assert find(reader, Query(), filters={"kind": "pilot_lesson"}) == ["network"]
+    assert find(reader, Query(), filters={"unit": "示范"}) == []
+    assert len(find(reader, Query(), filters={"unit": "示范 第一党支部"})) == 5
+
+
+def test_without_words_the_newest_come_first(reader):
+    assert find(reader, Query()) == ["long", "network", "traditional", "task", "area"]
+
+
+def test_pages_follow_each_other(reader):
+    pages = [find(reader, Query(), limit=2, offset=offset) for offset in (0, 2, 4, 6)]
+
+    assert pages == [["long", "network"], ["traditional", "task"], ["area"], []]
+
+
+def test_excluded_documents_are_neither_found_nor_counted(reader):
+    request = Request(phrase("责任区"), EVERYBODY, excluded=[name_of("area"), name_of("none")])
+
+    assert reader.search(request).total == 2
+    assert name_of("area") not in [hit for hit, _ in reader.search(request).hits]
+
+
+def test_many_units_are_counted_exactly(engine, tmp_path):
+    writer = engine.create(tmp_path)
+    for n in range(4):
+        many = [make(f"{n}-{m}", "支部", unit=f"单位{m}") for m in range(30 * (n + 1))]
+        writer.add(many)
+        writer.commit(n)
+    reader = engine.open_reader(tmp_path)
+
+    counts = dict(reader.search(Request(phrase("支部"), EVERYBODY)).facets["unit"])
+
+    assert counts == {f"单位{m}": 4 - m // 30 for m in range(120)}
+    writer.close()
+    reader.close()
+
+
+def test_a_change_is_seen_after_commit_and_refresh(reader, writer):
+    writer.delete([name_of("area"), name_of("unknown")])
+    writer.add([make("area", "全新的说法")])
+    assert "area" in find(reader, phrase("责任区"))
+
+    writer.commit(9)
+    reader.refresh()
+
+    assert "area" not in find(reader, phrase("责任区"))
+    assert find(reader, phrase("全新")) == ["area"]
+    assert (reader.position, writer.position, reader.count) == (9, 9, len(TEXTS))
+
+
+def test_what_was_not_committed_is_not_kept(engine, writer, tmp_path):
+    writer.add([make("never", "从未提交")])
+    writer.close()
+    reader = engine.open_reader(tmp_path)
+
+    assert reader.position == 7
+    assert reader.search(Request(phrase("从未"), EVERYBODY)).total == 0
+    reader.close()
+
+
+def test_an_index_is_opened_again_where_it_was(engine, writer, tmp_path):
+    writer.close()
+    again = engine.open_writer(tmp_path)
+
+    assert again.position == 7
+    again.close()
+
+
+def test_a_second_writer_fails_at_once(engine, writer, tmp_path):
+    with pytest.raises(BrokenIndexError):
+        engine.open_writer(tmp_path)
+
+
+def test_a_folder_without_an_index_is_broken(engine, tmp_path):
+    with pytest.raises(BrokenIndexError):
+        engine.open_reader(tmp_path)
+    with pytest.raises(BrokenIndexError):
+        engine.open_writer(tmp_path)
+    assert not engine.is_sound(tmp_path)
+
+
+def is_checked(path: Path) -> bool:
+    return path.stat().st_size > 0 and not path.name.lower().endswith(("lock", ".json"))
+
+
+def test_damage_is_noticed(engine, writer, tmp_path):
+    writer.delete([name_of("task")])
+    writer.commit(8)
+    writer.close()
+    assert engine.is_sound(tmp_path)
+    files = [
+        p for p in tmp_path.iterdir() if p.suffix not in {".lock", ".json"} and p.stat().st_size
+    ]
+
+    for path in files:
+        content = path.read_bytes()
+        if path.name.endswith("LOCK"):
+            continue
+        middle = len(content) // 2
+        path.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+        assert not engine.is_sound(tmp_path), path.name
+        path.write_bytes(content[:middle])
+        assert not engine.is_sound(tmp_path), path.name
+        path.write_bytes(content)
+    assert engine.is_sound(tmp_path)
