@@ -2,8 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import flask_smorest
 from flask import Flask, request
@@ -13,6 +13,8 @@ from webargs.flaskparser import FlaskParser
 
 from hub.errors import HubError, InvalidError, mark
 from hub.identity import access
+
+Declare = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 DEEPEST = 16
 PREFIX = "/api/"
@@ -70,7 +72,7 @@ class Parser(FlaskParser):
 
         :raises InvalidError: always.
         """
-        path, reason = _first(error.normalized_messages())
+        path, reason = _first(error.messages)
         # The outermost key is where it was sent: json, query, …
         field = ".".join(part for part in path[1:] if part != "_schema") or "body"
         raise InvalidError(field, gettext(reason)) from error
@@ -87,13 +89,25 @@ def _first(messages: Any) -> tuple[list[str], str]:
     return [], str(messages)
 
 
-class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+class Blueprint(flask_smorest.Blueprint):
     """A part of the API; each slice that has one uses this class."""
 
     ARGUMENTS_PARSER = Parser()
 
+    if TYPE_CHECKING:  # The library has no types; these are the decorators that we use.
 
-class Api(flask_smorest.Api):  # type: ignore[misc]
+        def get(self, rule: str, **options: Any) -> Declare: ...
+        def post(self, rule: str, **options: Any) -> Declare: ...
+        def put(self, rule: str, **options: Any) -> Declare: ...
+        def patch(self, rule: str, **options: Any) -> Declare: ...
+        def delete(self, rule: str, **options: Any) -> Declare: ...
+        def arguments(self, schema: Any, **options: Any) -> Declare: ...
+        def response(self, status_code: int, schema: Any = None, **options: Any) -> Declare: ...
+        def alt_response(self, status_code: int, **options: Any) -> Declare: ...
+        def doc(self, **options: Any) -> Declare: ...
+
+
+class Api(flask_smorest.Api):
     """The API; its errors are shown by `hub.errors`, like all others."""
 
     ERROR_SCHEMA = ProblemSchema

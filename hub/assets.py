@@ -80,7 +80,7 @@ def _finish(response: Response, files: Assets, endpoint: str, filename: str) -> 
         response.headers["Cache-Control"] = FOR_GOOD
     if response.mimetype in COMPRESSED:
         response.vary.add("Accept-Encoding")
-        if "gzip" in request.accept_encodings and not request.range:
+        if request.accept_encodings.quality("gzip") and not request.range:
             response.set_data(files.compressed(endpoint, filename, response))
             response.headers["Content-Encoding"] = "gzip"
             response.headers.pop("ETag", None)

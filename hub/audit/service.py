@@ -43,7 +43,7 @@ def record(action: str, *, actor_id: UUID | None, subject: str, **detail: Any) -
 
 def digest_of(entry: AuditEntry) -> str:
     """Return the SHA-256 of an entry's canonical JSON (RFC 8785), which names the one before."""
-    content = {
+    content: dict[str, Any] = {
         "seq": entry.seq,
         "at": entry.at.isoformat(timespec="microseconds"),
         "actor": str(entry.actor_id) if entry.actor_id else None,

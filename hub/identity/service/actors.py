@@ -3,11 +3,11 @@
 Every request with a session or a token asks this first, so it is one statement of plain columns.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, or_, select
+from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.orm import aliased
 
 from hub import clock
@@ -90,14 +90,12 @@ def actor_of_token(token: str) -> Actor:
     return _actor(rows, frozenset(Scope(word) for word in rows[0][6].split()) if rows else None)
 
 
-def _actor(rows: Iterable[Row[Any]], scopes: frozenset[Scope] | None = None) -> Actor:
-    grants = []
-    person: tuple[Any, ...] | None = None
-    for person_id, name, organisation_id, path, role, at_path, *_ in rows:
-        person = (person_id, name, organisation_id, path)
-        if role is not None:
-            grants.append(Grant(Role(role), at_path))
-    return Actor(*person, tuple(grants), scopes) if person else ANONYMOUS
+def _actor(rows: Sequence[Any], scopes: frozenset[Scope] | None = None) -> Actor:
+    if not rows:
+        return ANONYMOUS
+    grants = tuple(Grant(Role(row[4]), row[5]) for row in rows if row[4] is not None)
+    person_id, name, organisation_id, path = rows[0][:4]
+    return Actor(person_id, name, organisation_id, path, grants, scopes)
 
 
 def audiences(actor: Actor) -> frozenset[str]:
