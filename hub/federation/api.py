@@ -31,7 +31,7 @@ blueprint = Blueprint("fed", __name__)
 def describe() -> Response:
     """Say who this node is."""
     config = settings()
-    signing, token = node_keys().signing_jwk, keys.public_jwk(keys.token_key(), keys.TOKEN)
+    signing, token = node_keys().signing_jwk, keys.own_token_jwk()
     return _answer(
         {
             "v": protocol.VERSION,
@@ -148,10 +148,10 @@ def _answer(body: dict[str, Any]) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept-Encoding"
     accepted = request.accept_encodings
-    if len(text) >= SMALLEST_PACKED and "zstd" in accepted:
+    if len(text) >= SMALLEST_PACKED and accepted.quality("zstd"):
         response.set_data(zstandard.compress(text, 3))
         response.headers["Content-Encoding"] = "zstd"
-    elif len(text) >= SMALLEST_PACKED and "gzip" in accepted:
+    elif len(text) >= SMALLEST_PACKED and accepted.quality("gzip"):
         response.set_data(gzip.compress(text, 6))
         response.headers["Content-Encoding"] = "gzip"
     return response

@@ -134,7 +134,7 @@ def _items(channel: str, after: int, limit: int) -> list[Item]:
     for seq, via, op, *parts in db.session.execute(statement):
         release = dict(zip("hps", parts[:3], strict=True))
         entry = dict(zip("hps", parts[3:], strict=True)) if op == "put" and parts[4] else None
-        size += 2 * len(parts[1]) + (2 * len(entry["p"]) if entry else 0)
+        size += 2 * len(str(release["p"])) + 2 * len(str(entry["p"]) if entry else "")
         if items and size > MAX_PAGE:
             break
         items.append(Item(seq, release, entry, via))

@@ -94,11 +94,16 @@ def publish(
 
 
 def readdress(entry_id: str, channels: Collection[str]) -> list[Change]:
-    """Release the current revision to exactly these channels; none of them withdraws it."""
+    """Release the current revision to exactly these channels; none of them withdraws it.
+
+    Where the channels stay the same it is released again, so that every follower looks again:
+    what a unit keeps to itself and what its node may read share one channel.
+    """
     entry = _newest(entry_id)
-    held = _channels_of(entry_id)
+    wanted, held = set(channels), _channels_of(entry_id)
     document = {"id": entry_id, "rev": entry.rev, "origin": entry.origin, "type": entry.type}
-    return _issue(document, entry.digest, put=set(channels) - held, lost=held - set(channels))
+    put = wanted if wanted == held else wanted - held
+    return _issue(document, entry.digest, put=put, lost=held - wanted)
 
 
 def append_received(

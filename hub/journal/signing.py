@@ -18,6 +18,7 @@ from hub.registry import keys
 
 ENTRY = "jw-entry+jws"
 RELEASE = "jw-release+jws"
+STATEMENT = "entity-statement+jwt"
 
 
 @dataclass(frozen=True)
