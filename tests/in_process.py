@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,12 @@ from flask import Flask
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from hub.database import transaction
+from hub.federation import joining, peering
+from hub.federation.client import TRANSPORT
+from hub.journal.signing import node_keys
+from hub.registry.models import PeerKind
 
 
 class NodeAdapter(BaseAdapter):
@@ -20,7 +27,7 @@ class NodeAdapter(BaseAdapter):
 
     def __init__(self, nodes: Iterable[Flask] = ()) -> None:
         super().__init__()
-        self.nodes = {node.extensions["hub.settings"].origin: node for node in nodes}
+        self.nodes = {origin_of(node): node for node in nodes}
         self.down: set[str] = set()
         self.seen: list[tuple[str, str]] = []
 
@@ -76,8 +83,54 @@ class NodeAdapter(BaseAdapter):
 
 
 def connect(*nodes: Flask) -> NodeAdapter:
-    """Let these nodes reach each other, and nobody else."""
-    adapter = NodeAdapter(nodes)
-    for node in nodes:
-        node.extensions["hub.transport"] = adapter
+    """Let these nodes reach each other and all that they reach already; return the transport."""
+    known = [node.extensions[TRANSPORT] for node in nodes if TRANSPORT in node.extensions]
+    adapter: NodeAdapter = known[0] if known else NodeAdapter()
+    for other in known[1:]:
+        adapter.nodes.update(other.nodes)
+    adapter.nodes.update({origin_of(node): node for node in nodes})
+    for node in adapter.nodes.values():
+        node.extensions[TRANSPORT] = adapter
     return adapter
+
+
+def join(headquarters: Flask, node: Flask) -> None:
+    """Let a node join its headquarters, by the code that its administrator would paste."""
+    connect(headquarters, node)
+    code = invite(headquarters, node, PeerKind.SUBSIDIARY)
+    accept(node, code)
+
+
+def pair(one: Flask, other: Flask) -> None:
+    """Make partners of two headquarters: a code each way, and fingerprints compared."""
+    connect(one, other)
+    for host, guest in ((one, other), (other, one)):
+        accept(guest, invite(host, guest, PeerKind.PARTNER))
+    for here, there in ((one, other), (other, one)):
+        with there.app_context():
+            fingerprint = node_keys().fingerprint
+        with here.app_context(), transaction():
+            peering.confirm(origin_of(there), fingerprint)
+
+
+def invite(
+    headquarters: Flask, node: Flask, kind: PeerKind, ends_at: datetime | None = None
+) -> str:
+    """Return a code with which the node may join."""
+    config = node.extensions["hub.settings"]
+    with headquarters.app_context(), transaction():
+        return joining.invite(config.origin, config.enterprise, kind, ends_at)
+
+
+def accept(node: Flask, code: str) -> None:
+    """Join with a code."""
+    with node.app_context():
+        admission = joining.register(code)
+        with transaction():
+            joining.keep(admission)
+
+
+def origin_of(node: Flask) -> str:
+    """Return the name of a node in the federation."""
+    origin: str = node.extensions["hub.settings"].origin
+    return origin

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 from hub.config import settings
 
-_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 
 
 def is_slug(value: object) -> TypeGuard[str]:
-    """Say whether this names an enterprise: lowercase letters, digits and hyphens, up to 63."""
+    """Say whether this names an enterprise: lowercase letters, digits and hyphens, up to 62."""
     return isinstance(value, str) and _SLUG.fullmatch(value) is not None
 
 

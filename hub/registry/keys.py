@@ -22,6 +22,11 @@ def token_key() -> ECKey:
     return of_this_node(_load_token_key)
 
 
+def own_token_jwk() -> dict[str, Any]:
+    """Return the public part of this node's token key."""
+    return public_jwk(token_key(), TOKEN)
+
+
 def _load_token_key(config: Settings) -> ECKey:
     path = config.home / "keys" / "token.pem"
     return ECKey.import_key(pem(private_key(path, lambda: ec.generate_private_key(ec.SECP256R1()))))

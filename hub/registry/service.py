@@ -65,10 +65,15 @@ def authenticate_peer(authorization: str | None, scope: str) -> Caller:
     if scope not in str(claims.get("scope", "")).split():
         raise ScopeError
     check_live(peer)
+    return caller_of(peer)
+
+
+def caller_of(peer: Peer) -> Caller:
+    """Return what routes may know of a peer that calls."""
     return Caller(
         id=peer.id,
         origin=peer.origin,
-        client_id=claims["client_id"],
+        client_id=peer.client_id or "",
         kind=PeerKind(peer.kind),
         enterprise=peer.enterprise,
         state=PeerState(peer.state),
@@ -81,7 +86,7 @@ def _claims_of(authorization: str | None) -> dict[str, Any]:
     kind, _, text = (authorization or "").partition(" ")
     if kind.lower() != "bearer":
         raise TokenError
-    own = keys.public_jwk(keys.token_key(), keys.TOKEN)
+    own = keys.own_token_jwk()
     try:
         token = tokens.verify(
             text, typ={tokens.ACCESS_TOKEN}, jwk=lambda claims: own, algorithm=keys.TOKEN

@@ -1,0 +1,129 @@
+"""What headquarters releases about nodes: who they are and with which keys they sign.
+
+Its own nodes read this in `dir`. A partner never reads `dir`: an origin that publishes to it is
+first introduced in the channel that the partner does read.
+"""
+
+import json
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from sqlalchemy import select
+
+from hub.config import settings
+from hub.database import db
+from hub.federation.errors import NotHeadquartersError
+from hub.journal import log
+from hub.journal.models import DIRECTORY, GROUP, PUBLIC, Entry, Live, partner_channel
+from hub.journal.signing import node_keys
+from hub.registry import service as registry
+from hub.registry.models import NodeKey
+
+NODE = "node"
+KEY = "key"
+
+
+def announce(
+    origin: str, *, name: str, enterprise: str, is_headquarters: bool, jwk: dict[str, Any]
+) -> None:
+    """Vouch for a node and its key to all nodes of our enterprise, and know it ourselves.
+
+    The caller owns the transaction. What was said before is not said again.
+
+    :raises NotHeadquartersError: on any other node.
+    """
+    _announce_self()
+    _vouch(origin, name, enterprise, is_headquarters, jwk)
+
+
+def introduce(origin: str, enterprise: str) -> None:
+    """Vouch for a node of ours to a partner, before the first thing that it publishes there.
+
+    The caller owns the transaction. Nothing happens when the partner knows the node already.
+
+    :raises NotHeadquartersError: on any other node.
+    """
+    _announce_self()
+    channel = partner_channel(enterprise)
+    kids = db.session.scalars(select(NodeKey.kid).where(NodeKey.origin == origin))
+    wanted = [_node_id(origin), *(_key_id(origin, kid) for kid in kids)]
+    known = _live_in(channel, wanted)
+    missing = [entry_id for entry_id in wanted if entry_id not in known]
+    if missing:
+        # Whatever else the transaction will append to: locks are taken in one order.
+        log.lock_heads([DIRECTORY, GROUP, PUBLIC, channel])
+    for entry_id in missing:
+        log.readdress(entry_id, _channels_of(entry_id) | {channel})
+
+
+def _announce_self() -> None:
+    config, jwk = settings(), node_keys().signing_jwk
+    if not config.is_headquarters:
+        raise NotHeadquartersError
+    if not _live_in(DIRECTORY, [_key_id(config.origin, jwk["kid"])]):
+        registry.pin(
+            config.origin,
+            name=config.name,
+            enterprise=config.enterprise,
+            is_headquarters=True,
+            jwk=jwk,
+        )
+        _vouch(config.origin, config.name, config.enterprise, True, jwk)
+
+
+def _vouch(
+    origin: str, name: str, enterprise: str, is_headquarters: bool, jwk: dict[str, Any]
+) -> None:
+    node = {"name": name, "enterprise": enterprise, "headquarters": is_headquarters}
+    _say(NODE, _node_id(origin), {"node": origin} | node)
+    _say(KEY, _key_id(origin, jwk["kid"]), {"node": origin, "jwk": jwk})
+
+
+def _say(kind: str, entry_id: str, fields: dict[str, Any]) -> None:
+    """Publish an entry in `dir`, or its next revision when what it says has changed."""
+    registry.learn({"type": kind, "fields": fields}, signer_origin=settings().origin)
+    before = _newest(entry_id)
+    if before and before.payload and json.loads(before.payload)["fields"] == fields:
+        return
+    log.publish(
+        type=kind,
+        entry_id=entry_id,
+        rev=before.rev + 1 if before else 1,
+        title="",
+        body="",
+        fields=fields,
+        channels=_channels_of(entry_id) | {DIRECTORY},
+    )
+
+
+def _newest(entry_id: str) -> Entry | None:
+    statement = select(Entry).where(Entry.origin == settings().origin, Entry.entry_id == entry_id)
+    return db.session.scalar(statement.order_by(Entry.rev.desc()).limit(1))
+
+
+def _channels_of(entry_id: str) -> set[str]:
+    here = settings().origin
+    statement = select(Live.channel).where(
+        Live.iss == here, Live.origin == here, Live.entry_id == entry_id, Live.op == log.PUT
+    )
+    return set(db.session.scalars(statement))
+
+
+def _live_in(channel: str, entry_ids: list[str]) -> set[str]:
+    here = settings().origin
+    statement = select(Live.entry_id).where(
+        Live.iss == here,
+        Live.channel == channel,
+        Live.origin == here,
+        Live.entry_id.in_(entry_ids),
+        Live.op == log.PUT,
+    )
+    return set(db.session.scalars(statement))
+
+
+def _node_id(origin: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"{origin}#node"))
+
+
+def _key_id(origin: str, kid: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"{origin}#key:{kid}"))

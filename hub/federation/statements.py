@@ -1,0 +1,152 @@
+"""What two nodes sign for each other when they join: proofs of keys, and entity statements.
+
+The statements have the shape of OpenID Federation 1.0 (section 3): a headquarters makes one about
+itself, and one about each node that it lets in; no chain is longer than that.
+"""
+
+import hashlib
+from typing import Any
+
+from hub import clock
+from hub.config import settings
+from hub.federation.errors import MalformedError, ProofError
+from hub.journal.signing import STATEMENT, Signed, node_keys, signing_input
+from hub.registry import keys, tokens
+from hub.registry.addresses import is_slug
+from hub.registry.errors import MalformedKeyError
+
+PROOF = "jw-join-proof+jws"
+LIFE = 24 * 3600  # Seconds that a statement holds: as long as an invitation.
+APART = 300  # Seconds by which two clocks may differ.
+
+
+def code_digest(code: str) -> str:
+    """Return the name under which an invitation is kept: SHA-256 of its code, in hex."""
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def own_jwks() -> dict[str, Any]:
+    """Return this node's public keys, the signing key first."""
+    return {"keys": [node_keys().signing_jwk, keys.own_token_jwk()]}
+
+
+def read_jwks(jwks: object) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the signing key and the token key of a node that shows exactly these two.
+
+    :raises MalformedKeyError: for anything else.
+    """
+    found = jwks.get("keys") if isinstance(jwks, dict) else None
+    if not isinstance(found, list) or len(found) != 2:
+        raise MalformedKeyError
+    return keys.signing_jwk(found[0]), keys.token_jwk(found[1])
+
+
+def prove(code: str, audience: str) -> dict[str, str]:
+    """Return the proof, by both our keys, that we hold them and were given the code."""
+    own = node_keys()
+    claims = {
+        "aud": audience,
+        "code": code_digest(code),
+        "iat": clock.timestamp(),
+        "keys": [own.fingerprint, keys.own_token_jwk()["kid"]],
+        "node": settings().origin,
+    }
+    signed = own.sign(claims, PROOF)
+    return {"signing": _compact(signed), "token": tokens.sign(claims, PROOF)}
+
+
+def check_proof(
+    proof: object, code: str, node: str, signing: dict[str, Any], token: dict[str, Any]
+) -> None:
+    """Let a proof pass that was made by both keys, for us, for this code, and just now.
+
+    :raises ProofError: for any other.
+    """
+    expected = {
+        "aud": settings().origin,
+        "code": code_digest(code),
+        "keys": [signing["kid"], token["kid"]],
+        "node": node,
+    }
+    for name, jwk in (("signing", signing), ("token", token)):
+        text = proof.get(name) if isinstance(proof, dict) else None
+        claims = _verified(text, jwk)
+        iat = claims.pop("iat", None)
+        if claims != expected or not isinstance(iat, int):
+            raise ProofError("made for something else")
+        apart = iat - clock.timestamp()
+        if abs(apart) > APART:
+            raise ProofError(f"the clocks of the two nodes are {abs(apart)} s apart")
+
+
+def _verified(text: object, jwk: dict[str, Any]) -> dict[str, Any]:
+    try:
+        found = tokens.verify(text, typ={PROOF}, jwk=lambda _: jwk, algorithm=jwk["alg"])
+    except tokens.MalformedTokenError as error:
+        raise ProofError(str(error)) from error
+    return found.claims
+
+
+def state(
+    subject: str, *, name: str, enterprise: str, role: str, jwks: dict[str, Any], **more: Any
+) -> str:
+    """Return a signed entity statement of ours about a node (about ourselves too)."""
+    now, issuer = clock.timestamp(), settings().origin
+    claims = {
+        "iss": issuer,
+        "sub": subject,
+        "iat": now,
+        "exp": now + LIFE,
+        "jwks": jwks,
+        "metadata": {"jingwei_node": {"name": name, "enterprise": enterprise, "role": role} | more},
+        "authority_hints": [issuer],
+    }
+    return _compact(node_keys().sign(claims, STATEMENT))
+
+
+def read_own_statement(
+    text: object, *, issuer: str, fingerprint: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a headquarters says of itself, and its keys as `{"keys": […]}`.
+
+    :param fingerprint: thumbprint of its signing key, which came by way of a person.
+    :raises MalformedError: when the statement was not made with that key, or is no such statement.
+    """
+
+    def find_key(claims: dict[str, Any]) -> dict[str, Any] | None:
+        jwk = read_jwks(claims.get("jwks"))[0]
+        return jwk if jwk["kid"] == fingerprint else None
+
+    return _read(text, issuer, issuer, find_key)
+
+
+def read_statement(
+    text: object, *, issuer: str, subject: str, jwk: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a headquarters, whose key is known, says of another node; see above."""
+    return _read(text, issuer, subject, lambda _: jwk)
+
+
+def _read(
+    text: object, issuer: str, subject: str, find_key: tokens.FindKey
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        found = tokens.verify(text, typ={STATEMENT}, jwk=find_key, algorithm=keys.SIGNING)
+    except tokens.MalformedTokenError as error:
+        raise MalformedError(issuer, f"its statement: {error}") from error
+    claims = found.claims
+    if claims.get("iss") != issuer or claims.get("sub") != subject:
+        raise MalformedError(issuer, "a statement about another node")
+    if not isinstance(claims.get("exp"), int) or claims["exp"] < clock.timestamp() - APART:
+        raise MalformedError(issuer, "a statement that is over; compare the clocks")
+    metadata = claims.get("metadata")
+    about = metadata.get("jingwei_node") if isinstance(metadata, dict) else None
+    if not isinstance(about, dict) or not is_slug(about.get("enterprise")):
+        raise MalformedError(issuer, "a statement that does not say who it is about")
+    if not isinstance(about.get("name"), str) or not 0 < len(about["name"]) <= 200:
+        raise MalformedError(issuer, "a statement without a name")
+    return about, claims["jwks"]
+
+
+def _compact(signed: Signed) -> str:
+    return f"{signing_input(signed.header, signed.payload).decode()}.{signed.signature}"
