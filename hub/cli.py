@@ -9,9 +9,10 @@ import click
 from flask_babel import gettext
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from hub import create_app, demo, founding, schema
+from hub import create_app, founding, schema
 from hub import serve as serving
 from hub.cases import cli as cases_cli
+from hub.demo import running
 from hub.errors import HubError
 from hub.federation import cli as federation_cli
 from hub.identity import cli as identity_cli
@@ -34,7 +35,7 @@ class Friendly(click.Group):
 
 
 def _words(error: HubError) -> str:
-    return gettext(error.message, **error.values) if error.values else gettext(error.message)
+    return str(gettext(error.message, **error.values) if error.values else gettext(error.message))
 
 
 @click.group(cls=Friendly)
@@ -79,11 +80,12 @@ def node() -> None:
 @click.option("--name", required=True, help="What people call this node.")
 @click.option("--enterprise", required=True, help="Slug of its enterprise, such as acme.")
 @click.option("--role", type=click.Choice(["headquarters", "subsidiary"]), required=True)
+@click.option("--organisation", default="", help="Its Party organisation, if called otherwise.")
 @click.option("--database-url", help="postgresql://…; SQLite in the home folder if not given.")
-def create(home: Path, **values: str | None) -> None:
+def create(home: Path, organisation: str, **values: str | None) -> None:
     """Make a node in a folder: settings, keys, database, first organisation."""
     given = {name: value for name, value in values.items() if value}
-    founding.found(home, given)
+    founding.found(home, given, organisation)
     click.echo(f"{given['origin']} lives in {home}. Start it: HUB_HOME={home} hub serve")
 
 
@@ -92,7 +94,7 @@ def create(home: Path, **values: str | None) -> None:
 @click.option("--port", type=click.IntRange(1, 65532), default=5001, show_default=True)
 def run_demo(home: Path, port: int) -> None:
     """Run four joined nodes with content on this machine, until Ctrl-C."""
-    demo.run(home, port)
+    running.run(home, port)
 
 
 main.add_command(identity_cli.person)

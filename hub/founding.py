@@ -1,7 +1,6 @@
 """Founding a node: its folder, settings, keys, database and first organisation."""
 
 import os
-import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,10 +12,14 @@ from hub.config import FILE_NAME, Settings
 from hub.database import db, transaction
 from hub.errors import HubError, InvalidError, mark
 from hub.identity import service as identity
-from hub.identity.models import Organisation
+from hub.identity.models import Level, Organisation
 from hub.journal import signing
+from hub.registry.addresses import is_slug
 
-ROOT_LEVEL = {"headquarters": "group_committee", "subsidiary": "subsidiary_committee"}
+ROOT_LEVEL = {
+    "headquarters": Level.GROUP_COMMITTEE,
+    "subsidiary": Level.SUBSIDIARY_COMMITTEE,
+}
 
 
 class NoNodeError(HubError):
@@ -35,9 +38,11 @@ class OtherNodeError(HubError):
     message = mark("%(home)s already holds the node %(origin)s.")
 
 
-def found(home: Path, values: dict[str, str]) -> Flask:
+def found(home: Path, values: dict[str, str], organisation: str = "") -> Flask:
     """Make a node in a folder, or finish one whose making was interrupted.
 
+    :param organisation: name of the organisation that everybody there belongs to; the node's own
+        name if not given.
     :param values: settings to keep in the folder, by name without `HUB_`, such as `origin`.
     :raises OtherNodeError: when the folder is the home of a node with another origin.
     """
@@ -48,7 +53,7 @@ def found(home: Path, values: dict[str, str]) -> Flask:
     with app.app_context():
         signing.node_keys()
         schema.upgrade()
-        _add_root(values["name"], ROOT_LEVEL[values["role"]])
+        _add_root(organisation or values["name"], ROOT_LEVEL[values["role"]])
         db.session.remove()
         db.engine.dispose()
     return app
@@ -70,7 +75,7 @@ def _check(values: dict[str, str]) -> None:
     origin = urlsplit(values["origin"])
     if origin.scheme not in {"http", "https"} or not origin.hostname or origin.path.strip("/"):
         raise InvalidError("origin", "https://host[:port]")
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", values["enterprise"]):
+    if not is_slug(values["enterprise"]):
         raise InvalidError("enterprise", "a-z 0-9 -")
     if values["role"] not in ROOT_LEVEL:
         raise InvalidError("role", " | ".join(ROOT_LEVEL))
@@ -94,7 +99,7 @@ def _write_settings(home: Path, values: dict[str, str]) -> None:
     draft.rename(path)
 
 
-def _add_root(name: str, level: str) -> None:
+def _add_root(name: str, level: Level) -> None:
     with transaction():
         if db.session.query(Organisation.id).first() is None:
             identity.add_organisation(name, level)

@@ -1,8 +1,8 @@
 """The tables that this version needs, and the ones that the database has."""
 
 from alembic import command
+from alembic.config import Config
 from flask import current_app
-from flask_migrate import Config
 from sqlalchemy import inspect, text
 
 from hub.database import MIGRATIONS, db

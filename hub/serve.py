@@ -29,12 +29,13 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from hub import schema
-from hub.cases import service as cases
+from hub.cases import follower as cases_follower
 from hub.config import Settings
 from hub.database import db
 from hub.errors import HubError, mark
-from hub.federation import follower as federation
-from hub.search import follower
+from hub.federation.follower import Follower
+from hub.journal import log
+from hub.search import follower as search_follower
 
 logger = logging.getLogger("hub.serve")
 
@@ -80,8 +81,8 @@ def serve(app: Flask) -> None:
     gc.freeze()  # Else each child's collector would touch, and so copy, every page.
     children = [
         Child("web", lambda: _Web(app, listener, config).run()),
-        Child("index", lambda: _follow(app, follow_journal)),
-        Child("sync", lambda: _follow(app, federation.run)),
+        Child("index", lambda: _follow(lambda stop: _keep_index(app, stop))),
+        Child("sync", lambda: _follow(lambda stop: Follower(app, stop).run())),
     ]
     logger.warning("%s: %s", config.name, config.origin)
     try:
@@ -144,22 +145,33 @@ class _Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types.
         return self.app
 
 
-def _follow(app: Flask, work: Callable[[threading.Event], None]) -> None:
-    """Run a follower in the application's context until SIGTERM."""
+def _follow(work: Callable[[threading.Event], None]) -> None:
+    """Run a follower until SIGTERM."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches everybody; the parent decides.
+    work(stop)
+
+
+def _keep_index(app: Flask, stop: threading.Event) -> None:
+    """Bring what is new in the journal into the index, and render it, until told to stop."""
     with app.app_context():
-        work(stop)
+        while not stop.is_set():
+            done = log.position()
+            while search_follower.follow_once() or cases_follower.render_missing():
+                if stop.is_set():
+                    return
+            _wait_for_more(done, stop)
 
 
-def follow_journal(stop: threading.Event) -> None:
-    """Bring what is new in the journal into the index and render it, until told to stop."""
-    while not stop.is_set():
-        if follower.follow_once() == 0:
-            cases.render_missing()
-            db.session.rollback()
-            stop.wait(PAUSE)
+def _wait_for_more(done: int, stop: threading.Event) -> None:
+    """Wait until the journal moves on; at most a second, for the index may need a look too."""
+    end = time.monotonic() + 1
+    while time.monotonic() < end and not stop.wait(PAUSE):
+        position = log.position()
+        db.session.rollback()  # An open read would keep the database from tidying up.
+        if position != done:
+            return
 
 
 @dataclass

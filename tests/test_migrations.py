@@ -15,7 +15,7 @@ from hub.config import Settings
 from hub.database import MIGRATIONS, Base, db
 
 
-@pytest.fixture()
+@pytest.fixture
 def empty(tmp_path: Path, database_url: Callable[[str, Path], str]) -> Iterator[Flask]:
     """Return a node whose database has no tables yet."""
     home = tmp_path / "empty"

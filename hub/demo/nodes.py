@@ -18,13 +18,14 @@ class Plan:
     name: str
     enterprise: str
     role: str
+    organisation: str  # The first one: everybody's.
 
 
 PLANS = (
-    Plan("headquarters", "华衡集团党建案例中心", "huaheng", "headquarters"),
-    Plan("subsidiary-1", "华衡东部公司党建节点", "huaheng", "subsidiary"),
-    Plan("subsidiary-2", "华衡西部公司党建节点", "huaheng", "subsidiary"),
-    Plan("partner", "海运集团党建案例中心", "haiyun", "headquarters"),
+    Plan("headquarters", "华衡集团", "huaheng", "headquarters", "华衡集团党委"),
+    Plan("subsidiary-1", "华衡东部公司", "huaheng", "subsidiary", "华衡东部公司党委"),
+    Plan("subsidiary-2", "华衡西部公司", "huaheng", "subsidiary", "华衡西部公司党委"),
+    Plan("partner", "海云集团", "haiyun", "headquarters", "海云集团党委"),
 )
 
 
@@ -57,4 +58,4 @@ def found(plan: Plan, home: Path, port: int, **more: str) -> DemoNode:
         "allow_loopback": "1",
         **more,
     }
-    return DemoNode(plan, url, home.absolute(), founding.found(home, values))
+    return DemoNode(plan, url, home.absolute(), founding.found(home, values, plan.organisation))
