@@ -74,7 +74,7 @@ class Intake:
         rows = db.session.execute(
             select(Release.digest, Release.position).where(Release.digest.in_(digests))
         )
-        self._known = dict(rows.tuples().all())
+        self._known = {row.digest: row.position for row in rows}
         ids = {str(i) for item in items if (i := _claim(item.release, "id"))}
         for table, digest in ((Entry, Entry.digest), (Live, Live.entry_digest)):
             found = db.session.execute(
@@ -217,7 +217,7 @@ class Intake:
             .join(LogItem, LogItem.position == Release.position)
             .where(Release.digest.in_(accepted), LogItem.channel == self.channel)
         )
-        places = dict(rows.tuples().all())
+        places = {row.digest: row.seq for row in rows}
         return [Outcome(o.digest, o.code, o.reason, places.get(o.digest)) for o in outcomes]
 
 

@@ -159,7 +159,14 @@ def test_a_payload_has_one_reading(keys: NodeKeys, payload: str, code: str) -> N
 
 @pytest.mark.parametrize(
     "wire",
-    [None, [], {}, {"h": "", "p": ""}, {"h": 1, "p": "", "s": ""}, {"h": "", "p": "\ud800", "s": ""}],
+    [
+        None,
+        [],
+        {},
+        {"h": "", "p": ""},
+        {"h": 1, "p": "", "s": ""},
+        {"h": "", "p": "\ud800", "s": ""},
+    ],
 )
 def test_what_is_no_signed_object_is_refused(keys: NodeKeys, wire: object) -> None:
     assert refusal(wire, keys) in {"malformed", "surrogate"}

@@ -123,7 +123,7 @@ def _local_cases(ids: Iterable[UUID]) -> dict[UUID, str]:
 def _enterprises(origins: Collection[str]) -> dict[str, str]:
     own = {settings().origin: settings().enterprise}
     rows = db.session.execute(select(Node.origin, Node.enterprise).where(Node.origin.in_(origins)))
-    return dict(rows.tuples().all()) | own
+    return {row.origin: row.enterprise for row in rows} | own
 
 
 def _audience(live: Sequence[Any], at_home: str | None) -> str | None:
