@@ -1,6 +1,7 @@
 """What can go wrong between two nodes."""
 
 from hub.errors import ForbiddenError, HubError, NotFoundError, mark
+from hub.registry.errors import AgreementEndedError, SuspendedError, UnconfirmedError
 
 
 class PeerError(HubError):
@@ -19,26 +20,6 @@ class UnreachableError(PeerError):
 
     def __init__(self, origin: str, reason: str) -> None:
         super().__init__(origin=origin, reason=reason)
-
-
-class RefusedError(PeerError):
-    """The peer said no, or not now.
-
-    :param refusal: the stable code that it gave.
-    :param answered: the HTTP status of the answer.
-    :param retry_after: seconds to wait before asking again, where it said so.
-    """
-
-    code = "refused"
-    message = mark("%(origin)s refused (%(refusal)s): %(detail)s")
-
-    def __init__(
-        self, origin: str, refusal: str, detail: str, *, answered: int, retry_after: int | None
-    ) -> None:
-        super().__init__(origin=origin, refusal=refusal, detail=detail)
-        self.refusal = refusal
-        self.answered = answered
-        self.retry_after = retry_after
 
 
 class MalformedError(PeerError):
@@ -183,3 +164,49 @@ class UnknownPeerError(NotFoundError):
     """No peer has this address."""
 
     code = "not_found"
+
+
+class RefusedError(PeerError):
+    """The peer said no, or not now.
+
+    :param refusal: the stable code that it gave; where we know it, our own words are shown.
+    :param answered: the HTTP status of the answer.
+    :param retry_after: seconds to wait before asking again, where it said so.
+    """
+
+    code = "refused"
+    message = mark("%(origin)s refused (%(refusal)s): %(detail)s")
+
+    def __init__(
+        self, origin: str, refusal: str, detail: str, *, answered: int, retry_after: int | None
+    ) -> None:
+        self.message = _REFUSALS.get(refusal, self.message)
+        super().__init__(origin=origin, refusal=refusal, detail=detail)
+        self.refusal = refusal
+        self.answered = answered
+        self.retry_after = retry_after
+
+
+class ClockError(HubError):
+    """The clocks of two nodes differ by more than a token bears."""
+
+    code = "clock"
+    message = mark(
+        "The clocks of the two nodes differ too much. Set the clock of this machine, "
+        "best by a time service."
+    )
+
+
+# What peers answer most often, in words of our own: theirs are not in the reader's language.
+_REFUSALS = {
+    known.code: known.message
+    for known in (
+        InvitationError,
+        ExpiredInvitationError,
+        UsedInvitationError,
+        SuspendedError,
+        UnconfirmedError,
+        AgreementEndedError,
+        ClockError,
+    )
+}

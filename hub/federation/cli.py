@@ -1,0 +1,103 @@
+"""Commands about the federation."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import click
+
+from hub.config import settings
+from hub.database import db, transaction
+from hub.federation import joining, peering, puller
+from hub.federation.errors import PeerError
+from hub.journal.signing import node_keys
+from hub.registry import service as registry
+from hub.registry.models import PeerKind, PeerState
+
+INVITED = [PeerKind.SUBSIDIARY.value, PeerKind.PARTNER.value]
+
+
+@click.group()
+def federation() -> None:
+    """Join a federation, and look after its peers."""
+
+
+@federation.command("invite")
+@click.argument("origin")
+@click.option("--enterprise", help="Slug of its enterprise; ours for a subsidiary.")
+@click.option("--kind", type=click.Choice(INVITED), default="subsidiary", show_default=True)
+@click.option(
+    "--ends-at",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Last day of the agreement with a partner; a year from now if not given.",
+)
+def invite(origin: str, enterprise: str | None, kind: str, ends_at: datetime | None) -> None:
+    """Print a code with which the node at ORIGIN may join within 24 hours."""
+    with transaction():
+        code = joining.invite(
+            origin, enterprise or settings().enterprise, PeerKind(kind), _end_of(ends_at)
+        )
+    click.echo(code)
+
+
+@federation.command("join")
+@click.argument("code")
+def join(code: str) -> None:
+    """Join the headquarters, or accept the partner, that gave you CODE."""
+    admission = joining.register(code)
+    with transaction():
+        joined = joining.keep(admission)
+        name, shown = joined.name, peering.grouped(joined.fingerprint)
+        is_live = joined.state == PeerState.LIVE
+    click.echo(f"Joined {name} at {admission.origin}, whose fingerprint is {shown}.")
+    if not is_live:
+        click.echo(
+            "Compare it by telephone, then: "
+            f"hub federation confirm {admission.origin} --fingerprint …"
+        )
+
+
+@federation.command("confirm")
+@click.argument("origin")
+@click.option("--fingerprint", required=True, help="As the partner reads it out; spaces are fine.")
+def confirm(origin: str, fingerprint: str) -> None:
+    """Trust the partner at ORIGIN, whose fingerprint you compared by another road."""
+    with transaction():
+        is_live = peering.confirm(origin, fingerprint).state == PeerState.LIVE
+    click.echo(f"{origin} is confirmed" + (" and live." if is_live else "; it must invite us too."))
+
+
+@federation.command("fingerprint")
+def fingerprint() -> None:
+    """Print this node's fingerprint, for a partner to compare."""
+    click.echo(peering.grouped(node_keys().fingerprint))
+
+
+@federation.command("peers")
+def peers() -> None:
+    """List the peers, their state and their last contact."""
+    for peer in registry.peers():
+        seen = peer.seen_at.isoformat(timespec="seconds") if peer.seen_at else "never"
+        line = f"{peer.origin}\t{peer.enterprise}\t{peer.kind}\t{peer.state}\tseen {seen}"
+        click.echo(f"{line}\t{peer.failure}" if peer.failure else line)
+
+
+@federation.command("pull")
+@click.pass_context
+def pull(context: click.Context) -> None:
+    """Pull once from every peer that offers something, and verify and store it."""
+    failed = False
+    for origin in [peer.origin for peer in registry.live_peers(*puller.UPSTREAM)]:
+        try:
+            click.echo(f"{origin}: {puller.pull(origin)} items")
+        except PeerError as error:
+            db.session.rollback()
+            click.echo(str(error), err=True)
+            failed = True
+    context.exit(1 if failed else 0)
+
+
+def _end_of(day: datetime | None) -> datetime | None:
+    """Return the end of a day in this node's time zone."""
+    if day is None:
+        return None
+    return day.replace(tzinfo=ZoneInfo(settings().time_zone)) + timedelta(days=1)
