@@ -23,9 +23,9 @@ class Plan:
 
 PLANS = (
     Plan("headquarters", "华衡集团", "huaheng", "headquarters", "华衡集团党委"),
-    Plan("subsidiary-1", "华衡东部公司", "huaheng", "subsidiary", "华衡东部公司党委"),
-    Plan("subsidiary-2", "华衡西部公司", "huaheng", "subsidiary", "华衡西部公司党委"),
-    Plan("partner", "海云集团", "haiyun", "headquarters", "海云集团党委"),
+    Plan("subsidiary-1", "华衡能源公司", "huaheng", "subsidiary", "华衡示范能源有限公司党委"),
+    Plan("subsidiary-2", "华衡工程公司", "huaheng", "subsidiary", "华衡示范工程有限公司党委"),
+    Plan("partner", "海运样例集团", "haiyun", "headquarters", "海运样例集团党委"),
 )
 
 

@@ -92,12 +92,15 @@ class Served:
 
 
 @contextmanager
-def running(nodes: Iterable[DemoNode]) -> Iterator[list[Served]]:
-    """Serve nodes, each ready, for as long as the block runs."""
+def running(nodes: Iterable[DemoNode], command: Sequence[str] = ()) -> Iterator[list[Served]]:
+    """Serve nodes, each ready, for as long as the block runs.
+
+    :param command: what serves a node, if not `hub serve`.
+    """
     served: list[Served] = []
     try:
         for node in nodes:
-            served.append(Served(node))
+            served.append(Served(node, command))
         for one in served:
             one.wait_until_ready()
         yield served
