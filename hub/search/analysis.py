@@ -15,6 +15,7 @@ pairs they would break the phrases.
 import importlib
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from operator import add
 from typing import NamedTuple
@@ -27,12 +28,6 @@ REMEMBERED = 40_000  # Characters whose folding is kept: more than any real text
 
 _WORDS = re.compile(rf"[{CHINESE}]+|{OTHER}+")
 _FIRST = "\u3005"  # Folded letters from here on are of scripts written without spaces.
-# Where characters are found that fold to others: those that OpenCC knows, and the rest.
-_CHINESE_BLOCKS = ((0x2E80, 0xA000), (0x20000, 0x2F800), (0x30000, 0x32000))
-_OTHER_BLOCKS = (
-    *((0x41, 0x5B), (0xA0, 0x530), (0xF900, 0xFB00)),
-    *((0xFF00, 0xFFF0), (0x2F800, 0x2FA20)),
-)
 
 
 class Tokens(NamedTuple):
@@ -48,7 +43,7 @@ class _Folding(dict[int, str]):
     def __init__(self) -> None:
         super().__init__()
         # Imported late: an idle web process should not carry the dictionaries.
-        self.convert = importlib.import_module("opencc").OpenCC("t2s").convert
+        self._convert = importlib.import_module("opencc").OpenCC("t2s").convert
 
     def __missing__(self, code: int) -> str:
         folded = self._fold(chr(code))
@@ -65,7 +60,7 @@ class _Folding(dict[int, str]):
         if plain < "\u0530":
             parts = unicodedata.normalize("NFKD", plain)
             plain = "".join(part for part in parts if not unicodedata.combining(part))
-        return unicodedata.normalize("NFKC", self.convert(plain))
+        return unicodedata.normalize("NFKC", self._convert(plain))
 
 
 @cache
@@ -109,26 +104,14 @@ def tokens(text: str) -> Tokens:
     return Tokens(" ".join(found), " ".join("".join(chinese)))
 
 
-@cache
-def _written_as() -> dict[str, str]:
-    """Return the characters that fold to each character, other than itself."""
-    codes = [code for block in _CHINESE_BLOCKS for code in range(*block)]
-    # One call for all; a line each, so that no phrase is seen in them.
-    simplified = _folding().convert("\n".join(map(chr, codes))).split("\n")
-    folded = dict(zip(map(chr, codes), simplified, strict=True))
-    for block in _OTHER_BLOCKS:
-        folded.update((character, fold(character)) for character in map(chr, range(*block)))
-    found: dict[str, str] = {}
-    for character, plain in folded.items():
-        if plain != character and len(plain) == 1:
-            found[plain] = found.get(plain, "") + character
-    return found
+def fold_with_places(text: str) -> tuple[str, Sequence[int]]:
+    """Return the folded text, and for each of its characters the place in the text it is from.
 
-
-def as_written(word: str) -> str:
-    """Return a regular expression that finds a folded word in a raw text, however written there.
-
-    Working on the raw text, it needs no offsets carried over from the folded one.
+    Folding may lengthen a text (㈱) or shorten it (e and an accent): marks need to know where.
     """
-    others = _written_as()
-    return "".join(f"[{re.escape(c + others[c])}]" if c in others else re.escape(c) for c in word)
+    table = _folding()
+    pieces = [table[ord(character)] for character in text]
+    if all(len(piece) == 1 for piece in pieces):
+        return "".join(pieces), range(len(text))
+    places = [place for place, piece in enumerate(pieces) for _ in piece]
+    return "".join(pieces), places

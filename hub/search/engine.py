@@ -194,7 +194,6 @@ def choose(name: str = "") -> Engine:
     return load(ENGINES[-1])
 
 
-@cache
 def digest(engine: Engine) -> str:
     """Return a name for what an index of this engine holds and how.
 

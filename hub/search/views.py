@@ -1,5 +1,27 @@
 """The search page."""
 
-from flask import Blueprint
+from flask import Blueprint, g, render_template, request
+
+from hub.identity import access
+from hub.identity.service import audiences
+from hub.search import service
+from hub.search.forms import Asked
 
 blueprint = Blueprint("search", __name__, template_folder="templates")
+
+
+@blueprint.get("/search")
+@access.anyone
+def find() -> str:
+    """Show what one may read: what was asked for, best first, or the newest."""
+    asked = Asked.of(request.args)
+    results = service.search(
+        asked.q, audiences=audiences(g.actor), page=asked.page, **asked.filters
+    )
+    return render_template(
+        "search/find.html",
+        asked=asked,
+        query=asked.q,
+        results=results,
+        nodes=service.node_names(results),
+    )

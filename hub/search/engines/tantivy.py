@@ -4,7 +4,8 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -46,12 +47,23 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
-def _open(path: Path) -> tantivy.Index:
+@contextmanager
+def _guarded() -> Iterator[None]:
+    """Call whatever tantivy says of bad files by one name."""
     try:
-        index = tantivy.Index.open(str(path))
+        yield
     except FAILURES as error:
         raise BrokenIndexError from error
-    return _with_tokenizer(index)
+    except BaseException as error:
+        # A panic of Rust is no Exception, and its class can't be imported.
+        if type(error).__name__ == "PanicException":
+            raise BrokenIndexError from error
+        raise
+
+
+def _open(path: Path) -> tantivy.Index:
+    with _guarded():
+        return _with_tokenizer(tantivy.Index.open(str(path)))
 
 
 def _with_tokenizer(index: tantivy.Index) -> tantivy.Index:
@@ -74,13 +86,11 @@ class TantivyWriter:
 
     def __init__(self, index: tantivy.Index, position: int | None = None) -> None:
         self._schema = index.schema
-        try:
+        with _guarded():
             self._writer = index.writer(MEMORY, 1)
             if position is None:
                 index.reload()
                 position = _position(index.searcher(), self._schema)
-        except FAILURES as error:
-            raise BrokenIndexError from error
         self.position = position
 
     def add(self, documents: Iterable[Indexed]) -> None:
@@ -91,7 +101,8 @@ class TantivyWriter:
             fields["published_at"] = document.published_at
             # With the schema: without it, a whole number becomes a field of another type, and
             # the writer dies of it later.
-            self._writer.add_document(tantivy.Document.from_dict(fields, self._schema))
+            with _guarded():
+                self._writer.add_document(tantivy.Document.from_dict(fields, self._schema))
 
     def delete(self, ids: Iterable[UUID]) -> None:
         for document_id in ids:
@@ -100,19 +111,15 @@ class TantivyWriter:
     def commit(self, position: int) -> None:
         self._writer.delete_documents_by_term("id", PLACE)
         place = {"id": PLACE, "position": position}
-        try:
+        with _guarded():
             self._writer.add_document(tantivy.Document.from_dict(place, self._schema))
             self._writer.commit()
-        except FAILURES as error:
-            raise BrokenIndexError from error
         self.position = position
 
     def close(self) -> None:
-        try:
+        with suppress(BrokenIndexError), _guarded():  # Where its folder is gone, so is all this.
             self._writer.rollback()
             self._writer.wait_merging_threads()
-        except FAILURES:
-            pass  # Its folder is gone; so is what there was to close.
 
 
 @dataclass(frozen=True)
@@ -148,18 +155,20 @@ class TantivyReader:
     def search(self, request: Request) -> Found:
         searcher = self._view.searcher
         query = _Questions(self._schema).query(request)
-        newest = {} if request.query else {"order_by_field": "published_at"}
-        try:
+        by_time = None if request.query else "published_at"
+        with _guarded():
             counted = searcher.aggregate(query, _COUNTING)
             found = searcher.search(
-                query, max(request.limit, 1), count=False, offset=request.offset, **newest
+                query,
+                max(request.limit, 1),
+                count=False,
+                order_by_field=by_time,
+                offset=request.offset,
             )
             hits = [
-                (UUID(searcher.doc(place).get_first("id")), float(score) if not newest else 0.0)
+                (UUID(searcher.doc(place).get_first("id")), 0.0 if by_time else float(score))
                 for score, place in found.hits[: request.limit]
             ]
-        except FAILURES as error:
-            raise BrokenIndexError from error
         facets = {name: _values(counted[name]["buckets"]) for name in FACETS}
         # Every document has one kind, so these add up to all of them.
         total = sum(count for _, count in facets["kind"])
@@ -177,12 +186,10 @@ class TantivyReader:
 
     def _look(self) -> _View:
         stamp = self._stamp()  # First: a commit in between is then looked at once more.
-        try:
+        with _guarded():
             self._index.reload()
             searcher = self._index.searcher()
             return _View(searcher, _position(searcher, self._schema), stamp)
-        except FAILURES as error:
-            raise BrokenIndexError from error
 
 
 _COUNTING = {

@@ -2,10 +2,10 @@
 
 import json
 import os
-import struct
 import threading
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from importlib.metadata import version
 from math import log
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from whoosh import fields, index, query, scoring, sorting, writing
+from whoosh import fields, index, query, scoring, sorting
 from whoosh.analysis import SpaceSeparatedTokenizer
 
 from hub.search.engine import (
@@ -27,13 +27,23 @@ from hub.search.engine import (
     Request,
 )
 
+MEGABYTES = 64  # That the writer fills before it writes.
 PLACE = "position"  # Id of the one document that says how far the index is; it has no audience.
 SUMS = "sums.json"  # Checksums of all other files: whoosh makes none, and syncs nothing to disk.
-# What whoosh raises for bad files, having no errors of its own for them.
-FAILURES = (
-    *(OSError, ValueError, TypeError, AttributeError, LookupError, AssertionError, EOFError),
-    *(struct.error, zlib.error, index.IndexError, index.LockError, writing.IndexingError),
-)
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    """Call whatever whoosh says of bad files by one name.
+
+    It has no errors of its own for them: anything from zlib.error to a bare Exception was seen.
+    """
+    try:
+        yield
+    except BrokenIndexError:
+        raise
+    except Exception as error:
+        raise BrokenIndexError from error
 
 
 def _schema() -> Any:
@@ -48,10 +58,8 @@ def _schema() -> Any:
 
 
 def _open(path: Path) -> Any:
-    try:
+    with _guarded():
         return index.open_dir(str(path))
-    except FAILURES as error:
-        raise BrokenIndexError from error
 
 
 def _position(searcher: Any) -> int:
@@ -80,13 +88,11 @@ class WhooshWriter:
         self._path = path
         self._index = opened
         self._sums: dict[str, int] = {}
-        try:
+        with _guarded():
             if position is None:
                 with opened.searcher() as searcher:
                     position = _position(searcher)
-            self._writer = opened.writer(limitmb=64)
-        except FAILURES as error:
-            raise BrokenIndexError from error
+            self._writer = opened.writer(limitmb=MEGABYTES)
         self.position = position
 
     def add(self, documents: Iterable[Indexed]) -> None:
@@ -105,21 +111,17 @@ class WhooshWriter:
             self._writer.delete_by_term("id", str(document_id))
 
     def commit(self, position: int) -> None:
-        try:
+        with _guarded():
             self._writer.update_document(id=PLACE, position=position)
             self._writer.commit()
             self._sum()
-            self._writer = self._index.writer(limitmb=64)
-        except FAILURES as error:
-            raise BrokenIndexError from error
+            self._writer = self._index.writer(limitmb=MEGABYTES)
         self.position = position
 
     def close(self) -> None:
-        try:
+        with suppress(BrokenIndexError), _guarded():  # Where its folder is gone, so is all this.
             self._writer.cancel()
             self._index.close()
-        except FAILURES:
-            pass  # Its folder is gone; so is what there was to close.
 
     def _sum(self) -> None:
         """Write the checksums of all files; those known stay as they are, as the files do."""
@@ -146,11 +148,9 @@ class WhooshReader:
         self._lock = threading.Lock()
         self._index = _open(path)
         self._stamp = self._look()
-        try:
+        with _guarded():
             self._searcher = self._index.searcher(weighting=_Weighting())
-        except FAILURES as error:
-            raise BrokenIndexError from error
-        self.position = _position(self._searcher)
+            self.position = _position(self._searcher)
 
     @property
     def count(self) -> int:
@@ -160,20 +160,14 @@ class WhooshReader:
         stamp = self._look()
         if stamp == self._stamp:
             return
-        with self._lock:
-            try:
-                self._searcher = self._searcher.refresh()
-                self.position = _position(self._searcher)
-            except FAILURES as error:
-                raise BrokenIndexError from error
+        with self._lock, _guarded():
+            self._searcher = self._searcher.refresh()
+            self.position = _position(self._searcher)
             self._stamp = stamp
 
     def search(self, request: Request) -> Found:
-        with self._lock:
-            try:
-                return self._search(request)
-            except FAILURES as error:
-                raise BrokenIndexError from error
+        with self._lock, _guarded():
+            return self._search(request)
 
     def close(self) -> None:
         with self._lock:

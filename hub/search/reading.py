@@ -1,0 +1,57 @@
+"""The index as web processes see it: opened when first needed, newest at each search."""
+
+import threading
+from pathlib import Path
+
+from hub.config import Settings
+from hub.search.engine import BrokenIndexError, Reader
+from hub.search.folder import Folder, engine_of
+
+
+class OpenIndex:
+    """The current index of one node, opened in this process."""
+
+    def __init__(self, config: Settings) -> None:
+        self.folder = Folder(config.home)
+        self._lock = threading.Lock()
+        self._reader: Reader | None = None
+        self._stamp: tuple[int, int] | None = None
+
+    def newest(self) -> Reader | None:
+        """Return the index as last committed; None while there is none.
+
+        Costs two looks at the file system when nothing has changed.
+
+        :raises BrokenIndexError: when its files are damaged.
+        """
+        stamp = self.folder.stamp()
+        if stamp is None:
+            return None
+        if stamp != self._stamp:
+            self._open(stamp)
+        if self._reader:
+            self._reader.refresh()
+        return self._reader
+
+    def give_up(self) -> None:
+        """Drop an index that failed, and ask the follower to look at it."""
+        self.folder.suspect()
+        with self._lock:
+            self._reader, self._stamp = None, None
+
+    def _open(self, stamp: tuple[int, int]) -> None:
+        with self._lock:
+            if stamp == self._stamp:
+                return  # Another thread was first.
+            path = self.folder.current()
+            self._reader = _open_reader(path) if path else None
+            self._stamp = stamp
+
+
+def _open_reader(path: Path) -> Reader | None:
+    try:
+        return engine_of(path).open_reader(path)
+    except BrokenIndexError:
+        if path.exists():
+            raise
+        return None  # Replaced while we looked; the next search finds the other.

@@ -1,0 +1,267 @@
+"""Finding what one may read.
+
+The index gives ids and scores; the database decides who sees what, twice: by the audiences inside
+the query, so that counts and facets cover nothing else, and again for each hit that is shown.
+A document that changed after it was indexed is left out until the index has caught up.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Text, cast, or_, select
+
+from hub.cases.models import Document
+from hub.cases.service import readable
+from hub.config import of_this_node
+from hub.database import db
+from hub.registry.models import Node
+from hub.search import analysis, indexing
+from hub.search.engine import FACETS, BrokenIndexError, Facets, Found, Query, Reader, Request
+from hub.search.errors import FarPageError, LongPageError, LongQueryError
+from hub.search.queries import LONGEST, Question, understand
+from hub.search.reading import OpenIndex
+from hub.search.snippets import Marker, Part
+
+PER_PAGE = 10
+MOST_PER_PAGE = 50
+DEEPEST = 10_000  # Hits that can be paged through.
+MOST_CHANGED = 1_000  # Documents newer than the index that a query can leave out.
+TRIES = 3  # A hit may be withdrawn between index and database; then we ask again without it.
+
+
+class Gap(StrEnum):
+    """Why totals and facets are missing."""
+
+    NONE = ""
+    LAGGING = "lagging"  # Too much is newer than the index.
+    REBUILDING = "rebuilding"  # There is no index; only titles were compared.
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One document that was found."""
+
+    id: UUID
+    origin: str
+    kind: str
+    category: str
+    title: str
+    unit: str
+    published_at: datetime
+    synced_at: datetime
+    score: float
+    marked_title: Sequence[Part]
+    snippet: Sequence[Part]
+
+
+@dataclass(frozen=True)
+class Results:
+    """One page of what was found."""
+
+    hits: Sequence[Hit]
+    page: int
+    per_page: int
+    total: int | None  # None when it can't be said.
+    facets: Facets | None
+    is_loosened: bool = False  # Nothing says all of it, so any part of it was looked for.
+    gap: Gap = Gap.NONE
+
+    @property
+    def has_more(self) -> bool:
+        """Say whether another page follows."""
+        if (self.page + 1) * self.per_page > DEEPEST:
+            return False
+        if self.total is None:
+            return len(self.hits) == self.per_page
+        return self.page * self.per_page < self.total
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is asked, in bounds."""
+
+    audiences: Collection[str]
+    filters: Mapping[str, str]
+    page: int
+    per_page: int
+    excluded: Collection[UUID] = field(default=())
+
+    @property
+    def offset(self) -> int:
+        """Return the number of hits on the pages before."""
+        return (self.page - 1) * self.per_page
+
+
+def search(
+    text: str,
+    *,
+    audiences: Collection[str],
+    kind: str = "",
+    category: str = "",
+    unit: str = "",
+    origin: str = "",
+    page: int = 1,
+    per_page: int = PER_PAGE,
+) -> Results:
+    """Find documents that these audiences may read, best first; without words, newest first.
+
+    A run of Chinese is found as it stands. Only when nothing says all that was asked, parts of it
+    count, and the results say so. Whatever is typed is data: nothing in it is an operator but
+    quotation marks, and nothing is an error but its length.
+
+    :raises LongQueryError: for more than 200 characters.
+    :raises LongPageError: for more than 50 hits a page, or none.
+    :raises FarPageError: beyond the first 10,000 hits.
+    """
+    if len(text) > LONGEST:
+        raise LongQueryError(field="q", limit=LONGEST)
+    if not 0 < per_page <= MOST_PER_PAGE:
+        raise LongPageError(field="per_page", limit=MOST_PER_PAGE)
+    if page < 1 or page * per_page > DEEPEST:
+        raise FarPageError(field="page", limit=DEEPEST)
+    given = {"kind": kind, "category": category, "unit": unit, "origin": origin}
+    filters = {name: _storable(given[name]) for name in FACETS if given[name]}
+    asked = Search(audiences, filters, page, per_page)
+    index = of_this_node(OpenIndex)
+    try:
+        reader = index.newest()
+        if reader is not None:
+            return _search(reader, understand(text), bool(text.strip()), asked)
+    except BrokenIndexError:
+        index.give_up()
+    return _search_titles(text, asked)
+
+
+def _search(reader: Reader, question: Question, has_text: bool, asked: Search) -> Results:
+    if has_text and not question.says_something:
+        return Results((), asked.page, asked.per_page, 0, {name: [] for name in FACETS})
+    changed = _changed_since(reader.position)
+    is_lagging = len(changed) > MOST_CHANGED
+    asked = Search(
+        asked.audiences, asked.filters, asked.page, asked.per_page, () if is_lagging else changed
+    )
+    found, rows = _ask(reader, question.exact, asked)
+    is_loosened = not found.total and bool(question.loose)
+    if is_loosened:
+        found, rows = _ask(reader, question.loose, asked)
+    marker = Marker(question.loose_marks if is_loosened else question.exact_marks)
+    return Results(
+        hits=[_hit(rows[id_], score, marker) for id_, score in found.hits if id_ in rows],
+        page=asked.page,
+        per_page=asked.per_page,
+        total=None if is_lagging else found.total,
+        facets=None if is_lagging else found.facets,
+        is_loosened=is_loosened and found.total > 0,
+        gap=Gap.LAGGING if is_lagging else Gap.NONE,
+    )
+
+
+def _changed_since(position: int) -> Sequence[UUID]:
+    """Return the documents that are newer than the index; beyond a thousand, some of them."""
+    newer = select(Document.id).where(Document.position > position).limit(MOST_CHANGED + 1)
+    return db.session.scalars(newer).all()
+
+
+def _ask(reader: Reader, query: Query, asked: Search) -> tuple[Found, dict[UUID, Row[Any]]]:
+    """Ask the index, then the database; what the database no longer shows is not counted."""
+    excluded = set(asked.excluded)
+    for _ in range(TRIES):
+        request = Request(
+            query, asked.audiences, asked.filters, excluded, asked.per_page, asked.offset
+        )
+        found = reader.search(request)
+        ids = [id_ for id_, _ in found.hits]
+        rows = _rows(ids, asked.audiences, reader.position)
+        if len(rows) == len(ids):
+            break
+        excluded |= set(ids) - rows.keys()
+    return found, rows
+
+
+def _rows(ids: Collection[UUID], audiences: Collection[str], position: int) -> dict[UUID, Row[Any]]:
+    """Return what is shown of these documents: those that are open, as they were indexed."""
+    if not ids:
+        return {}
+    found = db.session.execute(
+        _SHOWN.where(Document.id.in_(ids), readable(audiences), Document.position <= position)
+    )
+    return {row.id: row for row in found}
+
+
+_SHOWN: Any = select(
+    Document.id,
+    Document.origin,
+    Document.kind,
+    Document.category,
+    Document.title,
+    Document.unit,
+    Document.published_at,
+    Document.synced_at,
+    Document.summary,
+    Document.body,
+    cast(Document.fields, Text).label("fields"),  # Parsed only when the snippet is in there.
+)
+
+
+def _hit(row: Row[Any], score: float, marker: Marker) -> Hit:
+    return Hit(
+        id=row.id,
+        origin=row.origin,
+        kind=row.kind,
+        category=row.category,
+        title=row.title,
+        unit=row.unit,
+        published_at=row.published_at,
+        synced_at=row.synced_at,
+        score=score,
+        marked_title=marker.mark(row.title),
+        snippet=marker.cut(_texts(row)),
+    )
+
+
+def _texts(row: Row[Any]) -> Iterator[str]:
+    """Yield the texts that a snippet may come from, the most telling first."""
+    yield row.summary
+    yield row.body
+    yield from indexing.texts_of(json.loads(row.fields))
+
+
+def _search_titles(text: str, asked: Search) -> Results:
+    """Compare titles in the database, for as long as there is no index."""
+    words = text.split()[:8]
+    statement = _SHOWN.where(
+        readable(asked.audiences),
+        *(getattr(Document, name) == value for name, value in asked.filters.items()),
+        *(
+            or_(*(Document.title.contains(form, autoescape=True) for form in _forms(word)))
+            for word in words
+        ),
+    )
+    newest = statement.order_by(Document.published_at.desc(), Document.id)
+    rows = db.session.execute(newest.limit(asked.per_page).offset(asked.offset))
+    marker = Marker(understand(text).exact_marks)
+    hits = [_hit(row, 0.0, marker) for row in rows]
+    return Results(hits, asked.page, asked.per_page, None, None, gap=Gap.REBUILDING)
+
+
+def _forms(word: str) -> set[str]:
+    """Return a word as it was typed, and folded."""
+    return {_storable(word), _storable(analysis.fold(word))}
+
+
+def _storable(text: str) -> str:
+    """Return the text without what no database takes: half characters and NUL."""
+    return text.encode(errors="ignore").decode().replace("\0", "")
+
+
+def node_names(results: Results) -> dict[str, str]:
+    """Return what people call the nodes that the results come from, by their origins."""
+    origins = {hit.origin for hit in results.hits}
+    origins |= {value for value, _ in (results.facets or {}).get("origin", [])}
+    rows = db.session.execute(select(Node.origin, Node.name).where(Node.origin.in_(origins)))
+    return dict(rows.tuples().all())

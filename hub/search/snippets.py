@@ -1,0 +1,112 @@
+"""The place in a text that shows why it was found, with the words marked."""
+
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import NamedTuple
+
+from hub.search import analysis
+
+LENGTH = 120  # Characters of a snippet.
+BEFORE = 30  # Of these at most before the first mark.
+DOTS = "…"
+
+_CLUTTER = re.compile(r"[\s#*|>`]+")  # Line ends, and the signs of Markdown.
+_ENDS = "。！？；.!?;\n"
+
+
+class Part(NamedTuple):
+    """A piece of a text, raw: whoever shows it escapes it."""
+
+    text: str
+    is_marked: bool = False
+
+
+class Marker:
+    """Finds words in raw texts, in whichever script, case or width they stand there."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        """Take folded words."""
+        self._words = words
+
+    def mark(self, text: str) -> tuple[Part, ...]:
+        """Return the whole text, its words marked; marks that touch become one."""
+        folded, places = analysis.fold_with_places(text)
+        marked = bytearray(len(text))
+        for word in self._words:
+            for start in _finds(folded, word):
+                first, last = places[start], places[start + len(word) - 1]
+                marked[first : last + 1] = b"\1" * (last + 1 - first)
+        return tuple(_parts(text, marked))
+
+    def cut(self, texts: Iterable[str]) -> tuple[Part, ...]:
+        """Return a snippet of the first text that holds a word, else the beginning of the first."""
+        seen: list[str] = []
+        for text in filter(None, texts):
+            # Most texts hold a word as it is folded; folding all of them would take longest.
+            start = self._densest(text.lower())
+            if start is not None:
+                return self._window(text, start)
+            seen.append(text)
+            if not self._words:
+                break
+        for text in seen:
+            start = self._densest(analysis.fold(text))
+            if start is not None:
+                return self._window(text, start)
+        return self._window(seen[0], 0) if seen else ()
+
+    def _densest(self, text: str) -> int | None:
+        """Return where the piece begins that holds the most different words."""
+        starts = sorted(start for word in self._words for start in _finds(text, word, most=1))
+        if not starts:
+            return None
+        reach = LENGTH - BEFORE
+        return max(starts, key=lambda s: (sum(s <= other < s + reach for other in starts), -s))
+
+    def _window(self, text: str, place: int) -> tuple[Part, ...]:
+        start = max(0, min(place, len(text) - LENGTH + BEFORE) - BEFORE)
+        sentence = max(text.rfind(end, start, place) for end in _ENDS)
+        start = sentence + 1 if sentence >= 0 else start
+        window = _CLUTTER.sub(" ", text[start : start + LENGTH]).strip()
+        parts = self.mark(window)
+        before = (Part(DOTS),) if start > 0 and sentence < 0 else ()
+        after = (Part(DOTS),) if start + LENGTH < len(text) else ()
+        return (*before, *parts, *after)
+
+
+def _finds(text: str, word: str, most: int = 50) -> list[int]:
+    """Return where a word stands in a folded text; a word that is not Chinese only as a whole."""
+    found: list[int] = []
+    whole = not analysis.is_chinese(word)
+    start = text.find(word)
+    while start >= 0 and len(found) < most:
+        if not whole or (_ends(text, start - 1) and _ends(text, start + len(word))):
+            found.append(start)
+        start = text.find(word, start + 1)
+    return found
+
+
+def _ends(text: str, place: int) -> bool:
+    """Say whether a word of another script can't go on at this place."""
+    if not 0 <= place < len(text):
+        return True
+    return not text[place].isalnum() or analysis.is_chinese(text[place])
+
+
+def _parts(text: str, marked: bytearray) -> Iterable[Part]:
+    start = 0
+    while start < len(text):
+        flag = marked[start]
+        end = marked.find(not flag, start)
+        end = len(text) if end < 0 else end
+        yield Part(text[start:end], bool(flag))
+        start = end
+
+
+def as_html(parts: Iterable[Part]) -> str:
+    """Return HTML in which everything is escaped but the marks."""
+    return "".join(
+        f"<mark>{escape(part.text)}</mark>" if part.is_marked else escape(part.text)
+        for part in parts
+    )
