@@ -18,6 +18,7 @@ from hub.errors import HubError
 from hub.federation import puller, pusher, relay
 from hub.federation.client import PeerClient
 from hub.federation.errors import PeerError
+from hub.federation.health import failure_of
 from hub.federation.protocol import MAX_WAIT, ChannelCursor
 from hub.journal.models import partner_channel
 from hub.registry import service as registry
@@ -161,7 +162,7 @@ def _note(origin: str, error: Exception | None) -> None:
         }
         if error is not None:
             since = peer.failing_since or clock.now()
-            values = {"failing_since": since, "failure": str(error)[:500]}
+            values = {"failing_since": since, "failure": failure_of(error)}
         db.session.execute(update(Peer).where(Peer.origin == origin).values(**values))
 
 

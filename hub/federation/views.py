@@ -1,5 +1,167 @@
 """Pages with which an administrator joins a federation and looks after its peers."""
 
-from flask import Blueprint
+from uuid import UUID
+
+from flask import Blueprint, flash, g, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from hub.config import settings
+from hub.database import db, transaction
+from hub.errors import HubError, NotFoundError
+from hub.federation import health, joining, peering, quarantine
+from hub.federation.forms import ConfirmationForm, InvitationForm, JoinForm, refuse
+from hub.federation.labels import KIND_LABELS, STATE_LABELS
+from hub.identity import access
+from hub.identity.models import Role
+from hub.journal.signing import node_keys
+from hub.registry import service as registry
+from hub.registry.models import Peer, PeerKind
 
 blueprint = Blueprint("federation", __name__, template_folder="templates")
+administrator = access.role(Role.ADMINISTRATOR)
+
+
+@blueprint.get("/admin/federation/join")
+@administrator
+def join() -> ResponseReturnValue:
+    """Ask for the code that a headquarters gave out."""
+    return render_template("federation/join.html", form=JoinForm())
+
+
+@blueprint.post("/admin/federation/join")
+@administrator
+def look() -> ResponseReturnValue:
+    """Show who gave out a code, and what would be shared, before anything is sent."""
+    form = JoinForm()
+    try:
+        if form.validate_on_submit():
+            offer = joining.look(form.code.data or "")
+            return render_template("federation/offer.html", offer=offer, grouped=peering.grouped)
+    except HubError as error:
+        refuse(form.code, error)
+    return render_template("federation/join.html", form=form), 400
+
+
+@blueprint.post("/admin/federation/membership")
+@administrator
+def enter() -> ResponseReturnValue:
+    """Join, and show whether everything works."""
+    form = JoinForm()
+    try:
+        if form.validate_on_submit():
+            return redirect(url_for(".lights", peer_id=_enter(form.code.data or "")), 303)
+    except HubError as error:
+        refuse(form.code, error)
+    return render_template("federation/join.html", form=form), 400
+
+
+def _enter(code: str) -> UUID:
+    admission = joining.register(code)
+    with transaction():
+        return joining.keep(admission, actor_id=g.actor.person_id).id
+
+
+@blueprint.get("/admin/federation/peers/<uuid:peer_id>")
+@administrator
+def lights(peer_id: UUID) -> ResponseReturnValue:
+    """Try what the exchange with a peer needs, and show how it went."""
+    peer = _find(peer_id)
+    if peer.kind == PeerKind.SUBSIDIARY:
+        raise NotFoundError  # It dials us; there is nothing to try from here.
+    tried = health.lights_of(peer)
+    return render_template("federation/lights.html", peer=_find(peer_id), lights=tried)
+
+
+@blueprint.get("/admin/federation/peers")
+@administrator
+def peers() -> ResponseReturnValue:
+    """Show each peer, how the exchange with it stands, and what can be done."""
+    lags = {peer.id: health.lag_of(peer) for peer in registry.peers()}
+    return render_template(
+        "federation/peers.html",
+        peers=registry.peers(),
+        lags=lags,
+        health=health,
+        quarantined=quarantine.count_by_peer(),
+        fingerprint=peering.grouped(node_keys().fingerprint),
+        grouped=peering.grouped,
+        kinds=KIND_LABELS,
+        states=STATE_LABELS,
+        confirmation=ConfirmationForm(formdata=None),
+    )
+
+
+@blueprint.get("/admin/federation/invitations/new")
+@administrator
+def new_invitation() -> ResponseReturnValue:
+    """Ask whom to invite."""
+    if not settings().is_headquarters:
+        raise NotFoundError
+    return render_template("federation/invite.html", form=InvitationForm())
+
+
+@blueprint.post("/admin/federation/invitations")
+@administrator
+def invite() -> ResponseReturnValue:
+    """Make a code, and show it this once."""
+    form = InvitationForm()
+    try:
+        if form.validate_on_submit():
+            with transaction():
+                code = joining.invite(*form.values(), actor_id=g.actor.person_id)
+            page = render_template("federation/invited.html", code=code, form=form)
+            return page, 201
+    except HubError as error:
+        refuse(form.enterprise if error.field == "enterprise" else form.origin, error)
+    return render_template("federation/invite.html", form=form), 400
+
+
+@blueprint.post("/admin/federation/peers/<uuid:peer_id>/confirmation")
+@administrator
+def confirm(peer_id: UUID) -> ResponseReturnValue:
+    """Trust a partner whose fingerprint was compared."""
+    form, origin = ConfirmationForm(), _find(peer_id).origin
+    if form.validate_on_submit():
+        with transaction():
+            peering.confirm(origin, form.fingerprint.data or "", actor_id=g.actor.person_id)
+        flash(_("The connection is confirmed."), "success")
+    else:
+        flash(_("Tick the box once you have compared the fingerprints."), "warning")
+    return redirect(url_for(".peers"), 303)
+
+
+@blueprint.post("/admin/federation/peers/<uuid:peer_id>/suspension")
+@administrator
+def suspend(peer_id: UUID) -> ResponseReturnValue:
+    """Stop all exchange with a peer."""
+    origin = _find(peer_id).origin
+    with transaction():
+        peering.suspend(origin, actor_id=g.actor.person_id)
+    flash(_("The connection is suspended. Nothing passes any more."), "success")
+    return redirect(url_for(".peers"), 303)
+
+
+@blueprint.post("/admin/federation/peers/<uuid:peer_id>/resumption")
+@administrator
+def resume(peer_id: UUID) -> ResponseReturnValue:
+    """Go on with a suspended peer."""
+    origin = _find(peer_id).origin
+    with transaction():
+        peering.resume(origin, actor_id=g.actor.person_id)
+    flash(_("The connection goes on where it was stopped."), "success")
+    return redirect(url_for(".peers"), 303)
+
+
+@blueprint.get("/admin/federation/quarantine")
+@administrator
+def held_back() -> ResponseReturnValue:
+    """Show what arrived and was not taken in, newest first, and why."""
+    return render_template("federation/quarantine.html", items=quarantine.newest())
+
+
+def _find(peer_id: UUID) -> Peer:
+    peer = db.session.get(Peer, peer_id)
+    if peer is None:
+        raise NotFoundError
+    return peer

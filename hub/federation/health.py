@@ -1,0 +1,186 @@
+"""How the exchange with a peer stands, and what to do about it, in words for an administrator."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hub import clock
+from hub.database import db
+from hub.errors import HubError, mark
+from hub.federation import puller
+from hub.federation.client import PeerClient
+from hub.federation.errors import PeerError, RefusedError
+from hub.federation.protocol import parse_cursor
+from hub.journal import log
+from hub.journal.models import Cursor
+from hub.registry.models import Peer, PeerKind, PeerState
+
+PATIENCE = 3.0  # Seconds that a page waits for a peer.
+CLOCKS_APART = 60.0  # Seconds from which tokens are refused.
+SILENCE = timedelta(minutes=2)  # A node that waits for news calls several times in it.
+SEARCH = "search"  # Name of the cursor of the follower that fills the index.
+
+
+@dataclass(frozen=True)
+class Light:
+    """One thing that must hold for the exchange, and what to do when it does not."""
+
+    name: str
+    is_green: bool
+    fix: str
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far we are behind what a peer offers."""
+
+    items: int
+    seconds: int  # Since we last took something in.
+
+
+# By stable code: what it means, and what to do.
+TROUBLES = {
+    "unreachable": (
+        mark("The other node can't be reached."),
+        mark("Check the network and the firewall here, then ask whether that node is running."),
+    ),
+    "malformed_answer": (
+        mark("Something else than a node answers at that address."),
+        mark("A proxy or a sign-in page may stand between. Ask whoever looks after the network."),
+    ),
+    "clock": (
+        mark("The clocks of the two nodes differ too much."),
+        mark("Turn on the time service of this machine."),
+    ),
+    "peer_suspended": (
+        mark("The other side has suspended the connection."),
+        mark("Ask its administrator why."),
+    ),
+    "peer_not_confirmed": (
+        mark("The other side has not confirmed the connection yet."),
+        mark("Ask its administrator to compare the fingerprints and confirm."),
+    ),
+    "agreement_ended": (
+        mark("The agreement has ended."),
+        mark("If it goes on, both sides invite each other again with a new end date."),
+    ),
+    "invalid_client": (
+        mark("The other node no longer knows this one."),
+        mark("Ask for a new invitation and join again."),
+    ),
+    "assertion": (
+        mark("The other node does not accept this node's key."),
+        mark("Ask for a new invitation and join again."),
+    ),
+    "cursor_ahead": (
+        mark("The other node was restored from a backup."),
+        mark("Ask its administrator to publish what is missing again."),
+    ),
+}
+UNKNOWN = (
+    mark("The exchange fails."),
+    mark("It is tried again by itself. If this stays, tell the other side the code."),
+)
+
+
+def code_of(error: Exception) -> str:
+    """Return the stable code of a failure: what the peer gave, where it gave one."""
+    if isinstance(error, RefusedError):
+        return error.refusal
+    return error.code if isinstance(error, HubError) else type(error).__name__
+
+
+def failure_of(error: Exception) -> str:
+    """Return what is kept of a failure: its stable code, and the details."""
+    return f"{code_of(error)}: {error}"[:500]
+
+
+def trouble_of(peer: Peer) -> tuple[str, str, str] | None:
+    """Return what is wrong with a peer, what to do, and the code; None when all is well."""
+    if not peer.failure:
+        return None
+    code = peer.failure.partition(":")[0]
+    return (*TROUBLES.get(code, UNKNOWN), code)
+
+
+def lag_of(peer: Peer) -> Lag | None:
+    """Return how far we and an upstream peer are apart; None where that can't be told.
+
+    Asks the peer, so no transaction may be open.
+    """
+    upstream = peer.kind in puller.UPSTREAM and peer.state == PeerState.LIVE
+    if not upstream or peer.failing_since:
+        return None
+    client, origin = PeerClient.for_peer(peer), peer.origin
+    db.session.rollback()  # No transaction is held while the peer works.
+    try:
+        answer = client.get("/fed/v1/channels", timeout=PATIENCE)
+    except PeerError:
+        return None
+    behind = [_behind(origin, row) for row in answer.get("channels", []) if isinstance(row, dict)]
+    return Lag(sum(lag.items for lag in behind), max((lag.seconds for lag in behind), default=0))
+
+
+def _behind(origin: str, row: dict[str, object]) -> Lag:
+    name = puller.cursor_name(origin, str(row.get("ch")))
+    try:
+        head, ours = parse_cursor(str(row.get("head"))), parse_cursor(log.read_cursor(name) or "")
+    except HubError:
+        return Lag(0, 0)
+    items = head.seq - (ours.seq if ours and ours.epoch == head.epoch else 0) if head else 0
+    if items <= 0:
+        return Lag(0, 0)
+    cursor = db.session.get(Cursor, name)
+    waited = clock.now() - cursor.moved_at if cursor else timedelta()
+    return Lag(items, int(waited.total_seconds()))
+
+
+def is_silent(peer: Peer) -> bool:
+    """Say whether a node that dials us has not done so for longer than it should."""
+    is_due = peer.kind == PeerKind.SUBSIDIARY and peer.state == PeerState.LIVE
+    return is_due and (peer.seen_at is None or clock.now() - peer.seen_at > SILENCE)
+
+
+def lights_of(peer: Peer) -> list[Light]:
+    """Try everything that the exchange with a peer needs, now, and say how it went.
+
+    Makes requests, so no transaction may be open.
+    """
+    client, fingerprint = PeerClient.for_peer(peer), peer.fingerprint
+    is_headquarters = peer.kind == PeerKind.HEADQUARTERS
+    db.session.rollback()
+    told: dict[str, object] = {}
+    address = _try(lambda: told.update(client.ask("GET", "/.well-known/jingwei", timeout=PATIENCE)))
+    lights = [
+        _light(mark("Address"), address),
+        Light(mark("Key"), _shows(told, fingerprint), mark("Another key than the pinned one.")),
+        Light(mark("Clock"), abs(client.clock_ahead or 0) < CLOCKS_APART, TROUBLES["clock"][1]),
+        _light(mark("Receiving"), _try(lambda: client.get("/fed/v1/channels", timeout=PATIENCE))),
+    ]
+    if is_headquarters:
+        sending = _try(lambda: client.get("/fed/v1/ingest/head", timeout=PATIENCE))
+        lights.append(_light(mark("Sending"), sending))
+    is_indexed = int(log.read_cursor(SEARCH) or 0) >= log.position()
+    fix = mark("The index is still being filled; look again in a minute.")
+    return [*lights, Light(mark("Search"), is_indexed, fix)]
+
+
+def _light(name: str, code: str | None) -> Light:
+    return Light(name, code is None, "" if code is None else TROUBLES.get(code, UNKNOWN)[1])
+
+
+def _shows(told: dict[str, object], fingerprint: str) -> bool:
+    jwks = told.get("jwks")
+    shown = jwks.get("keys") if isinstance(jwks, dict) else None
+    return isinstance(shown, list) and any(
+        isinstance(key, dict) and key.get("kid") == fingerprint for key in shown
+    )
+
+
+def _try(request: Callable[[], object]) -> str | None:
+    """Return the code of what went wrong; None when nothing did."""
+    try:
+        request()
+    except PeerError as error:
+        return code_of(error)
+    return None
