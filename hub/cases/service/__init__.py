@@ -4,29 +4,39 @@ from hub.cases.service.audience import partner_enterprises
 from hub.cases.service.drafting import create, edit, missing_of, submit, units_of
 from hub.cases.service.finding import (
     Work,
+    authors_work,
     find_work,
     is_concerned,
+    kept_work,
     queue_of,
     standing_of,
     steps_of,
     works_of,
 )
+from hub.cases.service.page import Page, find_page, newest
 from hub.cases.service.publication import publish, sign, withdraw
 from hub.cases.service.reading import find_document, readable, receive
+from hub.cases.service.rendering import keep_preview
 from hub.cases.service.review import Approval, Secrecy, approve, review_secrecy
 from hub.cases.service.visibility import set_visibility
 
 __all__ = [
     "Approval",
+    "Page",
     "Secrecy",
     "Work",
     "approve",
+    "authors_work",
     "create",
     "edit",
     "find_document",
+    "find_page",
     "find_work",
     "is_concerned",
+    "keep_preview",
+    "kept_work",
     "missing_of",
+    "newest",
     "partner_enterprises",
     "publish",
     "queue_of",

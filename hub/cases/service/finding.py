@@ -67,6 +67,28 @@ def standing_of(case_id: UUID, actor: Actor) -> Work | None:
     return work if keeps or is_concerned(work, actor) else None
 
 
+def authors_work(case_id: UUID, actor: Actor) -> Work:
+    """Return one's own case, to be shown in a form.
+
+    :raises NotFoundError: for everybody else.
+    """
+    work = _load(case_id)
+    if work is None or not actor.is_signed_in or work.case.author_id != actor.person_id:
+        raise NotFoundError
+    return work
+
+
+def kept_work(case_id: UUID, actor: Actor) -> Work:
+    """Return a case for those who may narrow or withdraw it.
+
+    :raises NotFoundError: for everybody else.
+    """
+    work = _load(case_id)
+    if work is None or not any(actor.holds(role, work.unit.path) for role in KEEPERS):
+        raise NotFoundError
+    return work
+
+
 def own_work(case_id: UUID, actor: Actor, *, version: int | None = None) -> Work:
     """Lock a case for a change by its author, who must still hold that role over its unit.
 

@@ -1,0 +1,218 @@
+"""Forms for writing and deciding, made from the list of fields.
+
+They only carry what people type: `content` judges it, and its complaints come back beside the
+field that they are about.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from flask_babel import gettext, lazy_gettext
+from flask_wtf import FlaskForm
+from wtforms import (
+    BooleanField,
+    FieldList,
+    Form,
+    FormField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import Optional
+from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
+
+from hub.cases.fields import VISIBILITIES, Column, Shape, fields_of
+from hub.cases.fields import Field as Described
+from hub.cases.service import Approval, Secrecy
+from hub.errors import HubError
+
+SPARE_ROWS = 2  # Empty rows beneath those that are filled in; saving brings new ones.
+AROUND = ("unit", "visibility", "partners")
+
+
+class PeriodForm(Form):
+    """Two months."""
+
+    begins = StringField(lazy_gettext("From"), render_kw={"type": "month"})
+    ends = StringField(lazy_gettext("To"), render_kw={"type": "month"})
+
+
+class Checkboxes(SelectMultipleField):
+    """Several choices, each a box to tick."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+
+class WritingForm(FlaskForm):
+    """What surrounds the fields of every kind."""
+
+    version = IntegerField(validators=[Optional()], widget=HiddenInput())
+    unit = SelectField(lazy_gettext("Submitting unit"))
+    visibility = RadioField(lazy_gettext("Who may read it"))
+    partners = Checkboxes(lazy_gettext("Partner enterprises"))
+
+
+class DecisionForm(FlaskForm):
+    """A decision on exactly the version that was shown."""
+
+    version = IntegerField(validators=[Optional()], widget=HiddenInput())
+
+
+class SecrecyForm(DecisionForm):
+    """What the secrecy review decides."""
+
+    decision = RadioField(
+        lazy_gettext("Decision"),
+        choices=[
+            (Secrecy.CLEARED, lazy_gettext("Cleared: nothing in it must stay inside")),
+            (Secrecy.REDACT, lazy_gettext("To be redacted: the author takes something out")),
+            (Secrecy.ESCALATED, lazy_gettext("Referred upwards: it waits here for an answer")),
+            (Secrecy.REFUSED, lazy_gettext("Refused: not in this text")),
+        ],
+    )
+    grounds = TextAreaField(lazy_gettext("Grounds"), render_kw={"rows": 3, "maxlength": 1000})
+
+
+class ApprovalForm(DecisionForm):
+    """What the review of the content decides."""
+
+    decision = RadioField(
+        lazy_gettext("Decision"),
+        choices=[
+            (Approval.APPROVED, lazy_gettext("Approved")),
+            (Approval.RETURNED, lazy_gettext("Returned to the author")),
+        ],
+    )
+    note = TextAreaField(
+        lazy_gettext("Note to the author"), render_kw={"rows": 3, "maxlength": 1000}
+    )
+
+
+class AudienceForm(DecisionForm):
+    """Who may read a case from now on."""
+
+    visibility = RadioField(lazy_gettext("Who may read it"))
+    partners = Checkboxes(lazy_gettext("Partner enterprises"))
+
+
+class WithdrawalForm(DecisionForm):
+    """Why a case is taken back."""
+
+    reason = TextAreaField(lazy_gettext("Reason"), render_kw={"rows": 3, "maxlength": 1000})
+
+
+@cache
+def writing_form(kind: str) -> type[WritingForm]:
+    """Return the form for a kind of document."""
+    inputs = {field.name: _input(field) for field in fields_of(kind)}
+    return type(f"{kind.title()}Form", (WritingForm,), inputs)
+
+
+def filled(kind: str, content: Mapping[str, Any], **around: Any) -> WritingForm:
+    """Return the form with the content of a case in it, and some empty rows."""
+    shown = {field.name: _shown(field, content.get(field.name)) for field in fields_of(kind)}
+    return writing_form(kind)(formdata=None, data=shown | around)
+
+
+def offer(form: Any, units: Mapping[str, str], partners: list[str]) -> None:
+    """Fill in what may be chosen here: units that one writes for, and partners that are known."""
+    if "unit" in form:
+        form.unit.choices = list(units.items())
+    form.partners.choices = [(slug, slug) for slug in partners]
+    labels = (
+        VISIBILITIES if partners else {k: v for k, v in VISIBILITIES.items() if k != "partners"}
+    )
+    form.visibility.choices = [(code, gettext(label)) for code, label in labels.items()]
+
+
+def values_of(form: WritingForm, kind: str) -> dict[str, Any]:
+    """Return what was typed, as `content.clean` takes it; what is empty empties its field."""
+    values = {field.name: _typed(field, form[field.name].data) for field in fields_of(kind)}
+    around = {name: form[name].data for name in AROUND if form[name].data}
+    return values | around
+
+
+def complain(form: FlaskForm, error: HubError) -> None:
+    """Show an error beside the input that it is about, or above the form."""
+    message = gettext(error.message, **error.values) if error.values else gettext(error.message)
+    name = (error.field or "").split(".")[0]
+    if name in form and isinstance(form[name].errors, list | tuple):
+        form[name].errors = [*form[name].errors, message]
+    else:
+        form.form_errors.append(message)
+
+
+def _input(field: Described) -> Any:
+    label, about = lazy_gettext(field.label), lazy_gettext(field.hint) if field.hint else ""
+    match field.shape:
+        case Shape.FLAG:
+            return BooleanField(label, description=about)
+        case Shape.CHOICE:
+            choices = [(code, lazy_gettext(text)) for code, text in (field.choices or {}).items()]
+            blank = ("", lazy_gettext("Please choose"))
+            return SelectField(label, description=about, choices=[blank, *choices], default="")
+        case Shape.PERIOD:
+            return FormField(PeriodForm, label)
+        case Shape.ROWS:
+            cells = {column.name: _cell(column) for column in field.columns}
+            row = type(f"{field.name.title()}Row", (Form,), cells)
+            return FieldList(FormField(row), label, max_entries=field.items + SPARE_ROWS)
+        case Shape.TEXT | Shape.MARKDOWN | Shape.STEPS:
+            rows = {Shape.TEXT: 4, Shape.STEPS: 6, Shape.MARKDOWN: 14}[field.shape]
+            more = {} if field.shape == Shape.STEPS else {"maxlength": field.limit}
+            return TextAreaField(label, description=about, render_kw={"rows": rows, **more})
+    more = {} if field.shape == Shape.TAGS else {"maxlength": field.limit}
+    return StringField(label, description=about, render_kw=more)
+
+
+def _cell(column: Column) -> Any:
+    label = lazy_gettext(column.label)
+    if column.shape == Shape.FLAG:
+        return BooleanField(label)
+    if column.shape == Shape.TEXT:
+        return TextAreaField(label, render_kw={"rows": 2, "maxlength": column.limit})
+    return StringField(label, render_kw={"maxlength": column.limit})
+
+
+def _shown(field: Described, value: Any) -> Any:
+    match field.shape:
+        case Shape.STEPS:
+            return "\n".join(value or ())
+        case Shape.TAGS:
+            return gettext(", ").join(value or ())
+        case Shape.PERIOD:
+            begins, _, ends = (value or "").partition("/")
+            return {"begins": begins, "ends": ends}
+        case Shape.ROWS:
+            return [*(value or ()), *({} for _ in range(SPARE_ROWS))][: field.items]
+    return value
+
+
+def _typed(field: Described, value: Any) -> Any:
+    match field.shape:
+        case Shape.STEPS:
+            return [line for line in (value or "").splitlines() if line.strip()]
+        case Shape.TAGS:
+            commas = (value or "").replace("，", ",").replace("、", ",")
+            return [tag for tag in commas.split(",") if tag.strip()]
+        case Shape.PERIOD:
+            months = (value["begins"] or "", value["ends"] or "")
+            return "/".join(months) if any(months) else ""
+        case Shape.ROWS:
+            return [_typed_row(field, row) for row in value]
+        case Shape.FLAG:
+            return bool(value)
+    return value or ""
+
+
+def _typed_row(field: Described, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        column.name: bool(cell) if column.shape == Shape.FLAG else cell or ""
+        for column in field.columns
+        for cell in (row.get(column.name),)
+    }

@@ -1,0 +1,62 @@
+"""The first page, and the page of one case."""
+
+from uuid import UUID
+
+from flask import g, render_template
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from hub import markup
+from hub.cases import content, service
+from hub.cases.errors import WithdrawnError
+from hub.cases.views.blueprint import blueprint
+from hub.config import settings
+from hub.identity import access
+from hub.identity.models import Actor, Role
+from hub.identity.service import audiences
+
+ACTING = (Role.AUTHOR, Role.BRANCH_SECRETARY, Role.SIGNATORY)
+
+
+@blueprint.get("/")
+@access.anyone
+def home() -> str:
+    """Show search, what is new, and what waits for the reader."""
+    documents = service.newest(audiences(g.actor))
+    queue = service.queue_of(g.actor, limit=5)
+    return render_template("cases/home.html", documents=documents, queue=queue)
+
+
+@blueprint.get("/cases/<uuid:case_id>")
+@access.anyone
+def show(case_id: UUID) -> ResponseReturnValue:
+    """Show what is published."""
+    try:
+        page = service.find_page(case_id, audiences(g.actor))
+    except WithdrawnError as error:
+        return render_template("cases/tombstone.html", document=error.document), 410
+    return render_template("cases/case.html", **shown(page), work=_work(page, g.actor))
+
+
+def shown(page: service.Page) -> dict[str, object]:
+    """Return what the template of a case needs."""
+    document = page.document
+    return {
+        "document": document,
+        "kind": document.kind,
+        "fields": content.well_formed(document.kind, document.fields),
+        "text": body_of(document.body, page.html),
+        "node_name": page.node_name or document.origin,
+    }
+
+
+def body_of(body: str, html: str | None) -> Markup:
+    """Return a body to show: rendered, or as paragraphs of plain text until it is."""
+    return markup.paragraphs(body) if html is None else markup.safe(html)
+
+
+def _work(page: service.Page, actor: Actor) -> service.Work | None:
+    """Return the case behind a document, for those who may act on it."""
+    if page.document.origin != settings().origin or not any(map(actor.holds, ACTING)):
+        return None
+    return service.standing_of(page.document.id, actor)
