@@ -53,6 +53,8 @@ class Intake:
 
     sender: Sender
     channel: str
+    _keys: dict[tuple[str, str], dict[str, Any] | None] = field(default_factory=dict)
+    _enterprises: dict[str, str | None] = field(default_factory=dict)
     _known: dict[str, int] = field(default_factory=dict)  # Release digest → position.
     _chains: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     _revisions: dict[tuple[str, str, int], str] = field(default_factory=dict)
@@ -89,7 +91,7 @@ class Intake:
         if digest in self._known:
             return Outcome(digest)
         try:
-            release = verify_release(item.release, registry.key_of)
+            release = verify_release(item.release, self._key_of)
             self._check_accepted(release.statement)
             self._check_chain(release.statement)
             self._check_revision(release.statement)
@@ -107,10 +109,18 @@ class Intake:
             self._learn(item, entry)
         return Outcome(digest)
 
+    def _key_of(self, origin: str, kid: str) -> dict[str, Any] | None:
+        """Return a key of the registry, asked once for the whole page."""
+        if (origin, kid) not in self._keys:
+            self._keys[origin, kid] = registry.key_of(origin, kid)
+        return self._keys[origin, kid]
+
     def _check_accepted(self, statement: dict[str, Any]) -> None:
         """Refuse what the sender may not hand over in this channel."""
         iss, own = statement["iss"], settings().enterprise
-        enterprise = registry.enterprise_of(iss)
+        if iss not in self._enterprises:
+            self._enterprises[iss] = registry.enterprise_of(iss)
+        enterprise = self._enterprises[iss]
         if statement["ch"] != self.channel:
             raise VerificationError("wrong_channel", "released in another channel")
         if self.sender.is_ingest and iss != self.sender.origin:
@@ -153,7 +163,7 @@ class Intake:
         if item.entry is None or release.statement["op"] == log.RETRACT:
             return None
         try:
-            entry = verify_entry(item.entry, registry.key_of)
+            entry = verify_entry(item.entry, self._key_of)
             _check_match(entry, release)
         except VerificationError as error:
             if self.sender.is_ingest and error.code == "other_digest":
@@ -173,6 +183,8 @@ class Intake:
     def _learn(self, item: Item, entry: VerifiedEntry) -> None:
         """Know a node or key at once: the next item may be signed with it."""
         self._store()
+        self._keys.clear()
+        self._enterprises.clear()
         try:
             registry.learn(entry.document, signer_origin=entry.document["origin"])
         except HubError as error:
