@@ -12,6 +12,7 @@ from wtforms import (
     DateField,
     Field,
     HiddenField,
+    SelectChoice,  # type: ignore[attr-defined]  # Newer than the published types.
     SelectField,
     StringField,
     TextAreaField,
@@ -41,8 +42,8 @@ class InvitationForm(FlaskForm):
         _("What it will be"),
         [DataRequired()],
         choices=[
-            (PeerKind.SUBSIDIARY.value, _("A node of our own enterprise")),
-            (PeerKind.PARTNER.value, _("The headquarters of a partner enterprise")),
+            SelectChoice(PeerKind.SUBSIDIARY.value, _("A node of our own enterprise")),
+            SelectChoice(PeerKind.PARTNER.value, _("The headquarters of a partner enterprise")),
         ],
     )
     origin = StringField(
