@@ -37,8 +37,8 @@ AROUND = ("unit", "visibility", "partners")
 class PeriodForm(Form):
     """Two months."""
 
-    begins = StringField(lazy_gettext("From"), render_kw={"type": "month"})
-    ends = StringField(lazy_gettext("To"), render_kw={"type": "month"})
+    begins = StringField(lazy_gettext("First month"), render_kw={"type": "month"})
+    ends = StringField(lazy_gettext("Last month"), render_kw={"type": "month"})
 
 
 class Checkboxes(SelectMultipleField):
@@ -84,7 +84,7 @@ class ApprovalForm(DecisionForm):
     decision = RadioField(
         lazy_gettext("Decision"),
         choices=[
-            (Approval.APPROVED, lazy_gettext("Approved")),
+            (Approval.APPROVED, lazy_gettext("Agree: it may be signed")),
             (Approval.RETURNED, lazy_gettext("Returned to the author")),
         ],
     )

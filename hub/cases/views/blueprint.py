@@ -1,10 +1,10 @@
 """The blueprint of these pages, and what their templates may call."""
 
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint
+from flask.blueprints import BlueprintSetupState
 from flask_babel import gettext, ngettext
 
 from hub import clock
@@ -46,12 +46,11 @@ def ago(moment: datetime) -> str:
 def months(period: str) -> str:
     """Return a period such as 2026-01/2026-09 in words."""
     begins, _, ends = period.partition("/")
-    return gettext(
-        "%(begins)s to %(ends)s", begins=begins.replace("-", "."), ends=ends.replace("-", ".")
-    )
+    first, last = begins.replace("-", "."), ends.replace("-", ".")
+    return str(gettext("%(first)s to %(last)s", first=first, last=last))
 
 
-@blueprint.app_context_processor
-def words() -> dict[str, Any]:
-    """Give templates the words for codes; they translate them where they show them."""
-    return {"words": fields}
+@blueprint.record_once
+def _give_words(state: BlueprintSetupState) -> None:
+    """Let templates and their macros look up what codes are called."""
+    state.app.jinja_env.globals["words"] = fields
