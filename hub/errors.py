@@ -59,6 +59,16 @@ class InvalidError(HubError):
         super().__init__(field=field, field_name=field, reason=reason)
 
 
+def words(error: HubError) -> str:
+    """Return what went wrong in the caller's language."""
+    values = {
+        name: gettext(value) if isinstance(value, str) and value else value
+        for name, value in error.values.items()
+    }
+    text: str = gettext(error.message, **values) if values else gettext(error.message)
+    return text
+
+
 def wants_json() -> bool:
     """Say whether the caller is a program: the API and the federation answer problem+json."""
     return request.path.startswith(("/api/", "/fed/", "/oauth/", "/.well-known/", "/healthz"))

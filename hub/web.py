@@ -1,28 +1,25 @@
-"""What all pages of this node have in common: limits, languages, headers, forms, health."""
+"""What all pages of this node have in common: limits, address, forms, headers, health."""
 
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from babel import Locale
 from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
-from flask_babel import Babel, get_locale
+from flask_babel import get_locale
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub import assets, schema
+from hub import assets, languages, schema
 from hub.config import Settings
 from hub.errors import HubError, mark
 from hub.identity import access
 from hub.identity.models import ANONYMOUS
 
 KIB = 1024
-LOCALES = ("zh_CN", "en")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Programs call these with tokens; no cookie counts there, so no other site can borrow one.
 WITHOUT_COOKIES = ("/api/", "/fed/", "/oauth/")
@@ -65,7 +62,7 @@ def init_app(app: Flask, config: Settings) -> None:
     """Give an application what all its pages have in common."""
     _set_limits(app, config)
     _fix_address(app, config)
-    _speak(app, config)
+    languages.init_app(app, config)
     assets.init_app(app)
     _watch_the_door(app, config)
     _fill_templates(app, config)
@@ -119,21 +116,6 @@ class FixedAddress:
 
 def _fix_address(app: Flask, config: Settings) -> None:
     app.wsgi_app = FixedAddress(app.wsgi_app, config.origin)  # type: ignore[method-assign]
-
-
-def _speak(app: Flask, config: Settings) -> None:
-    """Choose the language: the reader's choice, else the node's. Each slice has its catalogue."""
-    root = Path(app.root_path)
-    folders = sorted(str(path) for path in root.glob("*/translations"))
-    app.config["BABEL_TRANSLATION_DIRECTORIES"] = ";".join([str(root / "translations"), *folders])
-    app.config["BABEL_DEFAULT_LOCALE"] = config.locale
-    app.config["BABEL_DEFAULT_TIMEZONE"] = config.time_zone
-    known = {name: Locale.parse(name) for name in (*LOCALES, config.locale)}
-
-    def choose() -> Locale:
-        return known.get(request.cookies.get("lang", ""), known[config.locale])
-
-    Babel(app, locale_selector=choose)
 
 
 def _watch_the_door(app: Flask, config: Settings) -> None:

@@ -35,14 +35,6 @@ class TooManyAttemptsError(HubError):
     message = mark("Too many attempts. Wait a few minutes and try again.")
 
 
-class ForeignOriginError(HubError):
-    """A page of another site tried to act in the reader's name."""
-
-    status = 403
-    code = "foreign_origin"
-    message = mark("This request came from another site and was refused. Nothing was changed.")
-
-
 class UsernameTakenError(HubError):
     """Somebody has this username."""
 

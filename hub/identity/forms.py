@@ -81,7 +81,7 @@ class TokenForm(FlaskForm):
 class PersonForm(FlaskForm):
     """A new account."""
 
-    name = StringField(_("Name"), [DataRequired(), Length(max=100)])
+    name = StringField(_("Full name"), [DataRequired(), Length(max=100)])
     username = StringField(
         _("Username"),
         [DataRequired(), Length(max=100)],
@@ -110,14 +110,10 @@ class GrantForm(FlaskForm):
 class OrganisationForm(FlaskForm):
     """A new organisation in the tree."""
 
-    name = StringField(_("Name"), [DataRequired(), Length(max=200)])
+    name = StringField(_("Name of the organisation"), [DataRequired(), Length(max=200)])
     level = SelectField(_("Level"), [DataRequired()], choices=LEVELS)
-    parent = SelectField(_("Below"), [DataRequired()])
+    parent = SelectField(_("Organisation above it"), [DataRequired()])
 
     def __init__(self, *, organisations: list[tuple[str, str]], **values: Any) -> None:
         super().__init__(**values)
         self.parent.choices = organisations
-
-
-class ActionForm(FlaskForm):
-    """A button: nothing but the proof that it was pressed on our own page."""

@@ -12,7 +12,7 @@ from hub.errors import HubError
 from hub.identity import access, service, sessions
 from hub.identity.addresses import own_path
 from hub.identity.errors import WrongCredentialsError
-from hub.identity.forms import ActionForm, PasswordForm, SignInForm, TokenForm
+from hub.identity.forms import PasswordForm, SignInForm, TokenForm
 from hub.identity.labels import ROLE_LABELS, SCOPE_LABELS
 from hub.identity.models import Scope
 from hub.identity.throttle import throttle
@@ -89,7 +89,6 @@ def _me(form: TokenForm, status: int = 200, token: str | None = None) -> Respons
         grants=service.grants_of(person),
         tokens=service.tokens_of(person.id),
         form=form,
-        action=ActionForm(),
         token=token,
         role_labels=ROLE_LABELS,
         scope_labels={scope.value: label for scope, label in SCOPE_LABELS.items()},

@@ -2,14 +2,15 @@
 
 from uuid import UUID
 
-from flask import flash, g, redirect, render_template, request, url_for
+from flask import current_app, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 from flask_babel import gettext as _
 
 from hub.database import transaction
-from hub.errors import HubError, NotFoundError
+from hub.errors import HubError, NotFoundError, mark
 from hub.identity import access, service
-from hub.identity.forms import ActionForm, GrantForm, OrganisationForm, PersonForm
+from hub.identity.forms import GrantForm, OrganisationForm, PersonForm
 from hub.identity.labels import LEVEL_LABELS, ROLE_LABELS
 from hub.identity.models import Level, Role
 from hub.identity.service import administration
@@ -18,13 +19,37 @@ from hub.identity.views.refusal import refuse
 
 administrator = access.role(Role.ADMINISTRATOR)
 MOST_PAGES = 10_000
+# What an administrator may want to do; slices above this one serve some of it.
+TASKS = (
+    (
+        "identity.people",
+        mark("People"),
+        mark("Open accounts, give roles, help with passwords"),
+    ),
+    ("identity.organisations", mark("Organisations"), mark("The tree of units of this node")),
+    (
+        "federation.join",
+        mark("Join a federation"),
+        mark("With the code from headquarters, in a minute and a half"),
+    ),
+    (
+        "federation.peers",
+        mark("Other nodes"),
+        mark("Whom this node exchanges cases with, and how that goes"),
+    ),
+)
 
 
 @blueprint.get("/admin")
 @administrator
 def admin() -> ResponseReturnValue:
     """Show the tasks of an administrator."""
-    return render_template("identity/admin.html")
+    tasks = [
+        (url_for(endpoint), gettext(label), gettext(hint))
+        for endpoint, label, hint in TASKS
+        if endpoint in current_app.view_functions
+    ]
+    return render_template("identity/admin.html", tasks=tasks)
 
 
 @blueprint.get("/admin/people")
@@ -82,7 +107,6 @@ def _person(person_id: UUID, status: int = 200, password: str | None = None) -> 
         organisation=organisation,
         grants=service.grants_of(found),
         form=GrantForm(organisations=_choices(), formdata=None),
-        action=ActionForm(formdata=None),
         password=password,
         role_labels=ROLE_LABELS,
         is_self=found.id == g.actor.person_id,
