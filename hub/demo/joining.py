@@ -1,6 +1,6 @@
 """Joining the demo's nodes, by the same invitations that people use."""
 
-from hub.database import db, transaction
+from hub.database import transaction
 from hub.demo.nodes import DemoNode
 from hub.federation import joining, peering
 from hub.registry import service as registry
@@ -32,25 +32,24 @@ def befriend(one: DemoNode, other: DemoNode) -> None:
             _register(here, there, PeerKind.PARTNER)
     for here in (one, other):
         there = other if here is one else one
-        with here.app.app_context():
+        with here.opened():
             peer = peering.find(there.url)
             fingerprint, state = peer.fingerprint, peer.state
             if state == PeerState.REGISTERED:
                 with transaction():
                     peering.confirm(there.url, fingerprint)
-            db.session.remove()
 
 
 def _has_joined(node: DemoNode, headquarters: DemoNode) -> bool:
-    with node.app.app_context():
+    with node.opened():
         peer = registry.find_peer(headquarters.url)
         return peer is not None and peer.our_client_id is not None
 
 
 def _register(node: DemoNode, headquarters: DemoNode, kind: PeerKind) -> None:
-    with headquarters.app.app_context(), transaction():
+    with headquarters.opened(), transaction():
         code = joining.invite(node.url, node.plan.enterprise, kind)
-    with node.app.app_context():
+    with node.opened():
         admission = joining.register(code)
         with transaction():
             joining.keep(admission)

@@ -62,10 +62,8 @@ def samples() -> list[Sample]:
 def add_organisations(node: DemoNode) -> None:
     """Add the units of content/organisations.yaml that a node lacks."""
     listed = yaml.safe_load((CONTENT / "organisations.yaml").read_text())[node.plan.key]
-    with node.app.app_context():
-        with transaction():
-            _add_below(root_of_node(), listed["children"])
-        db.session.remove()
+    with node.opened(), transaction():
+        _add_below(root_of_node(), listed["children"])
 
 
 def _add_below(parent: Organisation, rows: Iterable[dict[str, Any]]) -> None:
@@ -80,10 +78,8 @@ def _add_below(parent: Organisation, rows: Iterable[dict[str, Any]]) -> None:
 def load(node: DemoNode, texts: Sequence[Sample]) -> int:
     """Publish the texts that belong to a node and are not there yet; return how many."""
     own = [text for text in texts if text.fields["node"] == node.plan.key]
-    with node.app.app_context():
-        count = sum(_bring(text) for text in own)
-        db.session.remove()
-    return count
+    with node.opened():
+        return sum(_bring(text) for text in own)
 
 
 def _bring(text: Sample) -> bool:

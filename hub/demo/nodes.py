@@ -1,11 +1,14 @@
 """The four nodes of the demo: who they are, and founding them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask
 
 from hub import founding
+from hub.database import db
 
 CONTENT = Path(__file__).parent.parent.parent / "content"
 
@@ -37,6 +40,16 @@ class DemoNode:
     url: str
     home: Path
     app: Flask
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Work inside the node's application, and leave no connection to its database open."""
+        with self.app.app_context():
+            try:
+                yield
+            finally:
+                db.session.remove()
+                db.engine.dispose()
 
 
 def found_all(home: Path, port: int) -> list[DemoNode]:

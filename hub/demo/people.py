@@ -46,13 +46,12 @@ def add_accounts(node: DemoNode) -> list[Account]:
     """
     path = node.home / "accounts.json"
     known = {row["username"]: row for row in _read(path)}
-    with node.app.app_context():
+    with node.opened():
         for username, name, role, scopes in CAST:
             if username not in known:
                 account = _add(username, name, role, scopes)
                 known[username] = asdict(account)
                 _write(path, list(known.values()))
-        db.session.remove()
     return [Account(**row) for row in known.values()]
 
 

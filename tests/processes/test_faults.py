@@ -84,9 +84,11 @@ def test_a_deleted_index_is_built_again_while_the_site_answers(nodes: dict[str, 
     wait_for(lambda: node.finds("wkqindex3"), "the index")
 
     shutil.rmtree(node.home / "index")
+    publish(node, "重建之后 wkqindex4", "node")
 
     def found() -> bool:
         assert requests.get(f"{node.url}/healthz", timeout=5).status_code == 200
-        return bool(node.finds("wkqindex3"))  # Until then it may find nothing, yet never fails.
+        hits = [node.finds(word) for word in ("wkqindex3", "wkqindex4")]
+        return all(hits)  # Until then it may find nothing, yet the site answers.
 
     wait_for(found, "the index to be built again")
