@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import (
+from wtforms import (  # type: ignore[attr-defined]  # SelectChoice is newer than the types.
     BooleanField,
     DateField,
     Field,
     HiddenField,
-    SelectChoice,  # type: ignore[attr-defined]  # Newer than the published types.
+    SelectChoice,
     SelectField,
     StringField,
     TextAreaField,
