@@ -1,0 +1,143 @@
+"""What is measured, each against its target."""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import requests
+
+from bench.documents import words
+from bench.load import Target, latencies, percentile, rate
+from bench.loading import load, wait_until_indexed
+from bench.memory import pss_megabytes
+from hub.demo import joining, nodes, running
+from tests.live import GROUP, LiveNode, federation, release, write
+from tests.ports import free_port
+from tests.servers import postgresql_programs, postgresql_server
+
+SERVER = (sys.executable, "-m", "bench.server")
+ROUNDS, SECONDS = 5, 2.0  # Of each request in turn, so that all share the machine's moods.
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure and what it should be."""
+
+    name: str
+    value: float
+    unit: str
+    target: float
+    is_least: bool = False  # Whether the target is the least allowed, not the most.
+
+    def as_json(self) -> dict[str, object]:
+        """Return the figure, its target and whether it was met."""
+        met = self.value >= self.target if self.is_least else self.value <= self.target
+        bound = "at_least" if self.is_least else "at_most"
+        return {"value": round(self.value, 4), "unit": self.unit, bound: self.target, "met": met}
+
+
+def propagation(times: int) -> Iterator[Measure]:
+    """Publish on one subsidiary until the API of the other finds it, through headquarters."""
+    with _folder() as folder, federation(folder, GROUP) as live:
+        yield Measure("idle_memory", _idle_memory(live["subsidiary-1"]), "MB", 200)
+        author, reader = live["subsidiary-2"], live["subsidiary-1"]
+        taken = [_time_one(author, reader, f"wkq{number:05}z") for number in range(times)]
+    yield Measure("propagation_p50", statistics.median(taken), "s", 0.5)
+    yield Measure("propagation_p99", percentile(taken, 0.99), "s", 1.5)
+
+
+def _time_one(author: LiveNode, reader: LiveNode, word: str) -> float:
+    case_id = write(author, f"计时 {word}")
+    start = time.perf_counter()
+    release(author, case_id)
+    while not reader.finds(word):
+        time.sleep(0.005)
+    return time.perf_counter() - start
+
+
+def _idle_memory(node: LiveNode) -> float:
+    time.sleep(5)  # Nothing is asked of it meanwhile.
+    return pss_megabytes(node.served.process.pid)
+
+
+def reading(count: int) -> Iterator[Measure]:
+    """Search and case pages over imported documents, on SQLite; then a first pull of them all."""
+    with _folder() as folder, federation(folder, ["headquarters"], SERVER) as live:
+        node = live["headquarters"]
+        ids = load(node, folder, count)
+        found = latencies(_searches(node, 500))
+        yield Measure("search_p95", 1000 * percentile(found, 0.95), "ms", 30)
+        shares = _shares(node, {"search": _searches(node, 200), "case": _pages(node, ids)})
+        yield Measure("search_share", shares["search"], "of an empty route", 0.15, is_least=True)
+        yield Measure("case_share", shares["case"], "of an empty route", 0.22, is_least=True)
+        yield _first_pull(node, folder, count)
+
+
+def reading_on_postgresql(count: int) -> Iterator[Measure]:
+    """Case pages on PostgreSQL, if its programs are here."""
+    programs = postgresql_programs()
+    if programs is None:
+        return
+    with _folder() as folder, postgresql_server(programs) as url:
+        database = f"{url}/postgres"
+        with federation(folder, ["headquarters"], SERVER, database_url=database) as live:
+            node = live["headquarters"]
+            shares = _shares(node, {"case": _pages(node, load(node, folder, count))})
+            yield Measure(
+                "case_share_postgresql", shares["case"], "of an empty route", 0.17, is_least=True
+            )
+
+
+def _searches(node: LiveNode, count: int) -> list[Target]:
+    token = (("Authorization", f"Bearer {node.accounts['reader'].token}"),)
+    return [Target(f"{node.url}/api/v1/search?q={quote(word)}", token) for word in words(count)]
+
+
+def _pages(node: LiveNode, ids: list[str]) -> list[Target]:
+    """Return the pages of cases, as somebody sees them who is signed in."""
+    session, account = requests.Session(), node.accounts["reader"]
+    form = session.get(f"{node.url}/sign-in").text
+    session.post(
+        f"{node.url}/sign-in",
+        data={
+            "csrf_token": form.split('name="csrf_token"')[1].split('value="')[1].split('"')[0],
+            "username": account.username,
+            "password": account.password,
+        },
+    ).raise_for_status()
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
+    return [Target(f"{node.url}/cases/{case_id}", (("Cookie", cookies),)) for case_id in ids[:200]]
+
+
+def _shares(node: LiveNode, loads: dict[str, list[Target]]) -> dict[str, float]:
+    """Return how often each is answered, as a share of an empty route, in turns; medians."""
+    empty = [Target(f"{node.url}/empty/")]
+    found: dict[str, list[float]] = {name: [] for name in loads}
+    for _ in range(ROUNDS):
+        base = rate(empty, seconds=SECONDS)
+        for name, targets in loads.items():
+            found[name].append(rate(targets, seconds=SECONDS) / base)
+    return {name: statistics.median(shares) for name, shares in found.items()}
+
+
+def _first_pull(headquarters: LiveNode, folder: Path, count: int) -> Measure:
+    plan = next(plan for plan in nodes.PLANS if plan.key == "subsidiary-1")
+    node = nodes.found(plan, folder / "new", free_port())
+    with running.running([node]):
+        start = time.perf_counter()
+        joining.join(node, headquarters.served.node)
+        wait_until_indexed(node, count)
+        taken = time.perf_counter() - start
+    return Measure("first_pull", count / taken, "entries/s", 500, is_least=True)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="jingwei-bench-") as folder:
+        yield Path(folder)
