@@ -70,7 +70,13 @@ def token() -> None:
 
 @token.command("create")
 @click.argument("username")
-@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(list(Scope)))
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice([word.value for word in Scope]),
+)
 @click.option("--days", type=click.IntRange(1, 365), default=90, show_default=True)
 @click.option("--name", default="command line", show_default=True, help="What it is for.")
 def create_token(username: str, scopes: tuple[str, ...], days: int, name: str) -> None:

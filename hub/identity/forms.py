@@ -4,10 +4,11 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import (
+from wtforms import (  # type: ignore[attr-defined]  # SelectChoice is newer than the types.
     HiddenField,
     IntegerField,
     PasswordField,
+    SelectChoice,
     SelectField,
     SelectMultipleField,
     StringField,
@@ -91,7 +92,7 @@ class PersonForm(FlaskForm):
     organisation = SelectField(_("Organisation"), [DataRequired()])
     roles = Checkboxes(_("Roles at this organisation and below"), [Optional()], choices=ROLES)
 
-    def __init__(self, *, organisations: list[tuple[str, str]], **values: Any) -> None:
+    def __init__(self, *, organisations: list[SelectChoice], **values: Any) -> None:
         super().__init__(**values)
         self.organisation.choices = organisations
 
@@ -102,7 +103,7 @@ class GrantForm(FlaskForm):
     role = SelectField(_("Role"), [DataRequired()], choices=ROLES)
     organisation = SelectField(_("At this organisation and below"), [DataRequired()])
 
-    def __init__(self, *, organisations: list[tuple[str, str]], **values: Any) -> None:
+    def __init__(self, *, organisations: list[SelectChoice], **values: Any) -> None:
         super().__init__(**values)
         self.organisation.choices = organisations
 
@@ -114,6 +115,6 @@ class OrganisationForm(FlaskForm):
     level = SelectField(_("Level"), [DataRequired()], choices=LEVELS)
     parent = SelectField(_("Organisation above it"), [DataRequired()])
 
-    def __init__(self, *, organisations: list[tuple[str, str]], **values: Any) -> None:
+    def __init__(self, *, organisations: list[SelectChoice], **values: Any) -> None:
         super().__init__(**values)
         self.parent.choices = organisations

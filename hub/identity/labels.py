@@ -1,6 +1,7 @@
 """What people call roles, levels and scopes."""
 
 from flask_babel import lazy_gettext as _
+from wtforms import SelectChoice  # type: ignore[attr-defined]  # Newer than the types.
 
 from hub.identity.models import Level, Role, Scope
 
@@ -35,6 +36,6 @@ SCOPE_LABELS = {
     Scope.ADMIN: _("Administer"),
 }
 
-ROLES = [(role.value, label) for role, label in ROLE_LABELS.items()]
-LEVELS = [(level.value, label) for level, label in LEVEL_LABELS.items()]
-SCOPES = [(scope.value, label) for scope, label in SCOPE_LABELS.items()]
+ROLES = [SelectChoice(role.value, label) for role, label in ROLE_LABELS.items()]
+LEVELS = [SelectChoice(level.value, label) for level, label in LEVEL_LABELS.items()]
+SCOPES = [SelectChoice(scope.value, label) for scope, label in SCOPE_LABELS.items()]

@@ -6,6 +6,7 @@ from flask import current_app, flash, g, redirect, render_template, request, url
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import gettext as _
+from wtforms import SelectChoice  # type: ignore[attr-defined]  # Newer than the types.
 
 from hub.database import transaction
 from hub.errors import HubError, NotFoundError, mark
@@ -193,8 +194,8 @@ def add_organisation() -> ResponseReturnValue:
     return redirect(url_for(".organisations"), 303)
 
 
-def _choices() -> list[tuple[str, str]]:
+def _choices() -> list[SelectChoice]:
     """Return the organisations to choose from, those below indented."""
     found = administration.organisations_of(g.actor)
     top = min((len(one.lineage) for one in found), default=0)
-    return [(str(one.id), "　" * (len(one.lineage) - top) + one.name) for one in found]
+    return [SelectChoice(str(one.id), "　" * (len(one.lineage) - top) + one.name) for one in found]
