@@ -49,6 +49,7 @@ class Assets:
         if key not in self.bodies:
             response.direct_passthrough = False
             self.bodies[key] = gzip.compress(response.get_data(), mtime=0)
+        response.close()  # The file, which is not sent.
         return self.bodies[key]
 
 
