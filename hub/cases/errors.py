@@ -180,3 +180,11 @@ class UnknownUnitError(ContentError):
 
     def __init__(self) -> None:
         super().__init__(field="unit")
+
+
+class BulkHandsError(HubError):
+    """A bulk publication needs an author and two other people."""
+
+    status = 403
+    code = "bulk_hands"
+    message = mark("Author, clearing and signing person must be three different people.")

@@ -1,6 +1,7 @@
 """All that one can do with cases and pilot lessons."""
 
 from hub.cases.service.audience import partner_enterprises
+from hub.cases.service.bulk import Hands, check_hands, find_import, publish_in_bulk
 from hub.cases.service.drafting import create, edit, missing_of, submit, units_of
 from hub.cases.service.finding import (
     Work,
@@ -22,14 +23,17 @@ from hub.cases.service.visibility import set_visibility
 
 __all__ = [
     "Approval",
+    "Hands",
     "Page",
     "Secrecy",
     "Work",
     "approve",
     "authors_work",
+    "check_hands",
     "create",
     "edit",
     "find_document",
+    "find_import",
     "find_page",
     "find_work",
     "is_concerned",
@@ -39,6 +43,7 @@ __all__ = [
     "newest",
     "partner_enterprises",
     "publish",
+    "publish_in_bulk",
     "queue_of",
     "readable",
     "receive",

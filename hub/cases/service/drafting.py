@@ -35,11 +35,13 @@ def create(
     *,
     is_long_form: bool = False,
     source_digest: str | None = None,
+    note: str = "",
 ) -> Case:
     """Begin a case as a draft of this actor.
 
     :param values: fields of `fields.fields_of(kind)`, and `unit` (id or name; the actor's own if
         absent), `visibility` (`node` if absent) and `partners`.
+    :param note: what the author should look at, from an import.
     :raises ForbiddenError: when the actor is no author anywhere.
     """
     if actor.person_id is None or not actor.holds(Role.AUTHOR):
@@ -71,7 +73,9 @@ def create(
     )
     db.session.add(case)
     db.session.flush()  # The revision refers to it.
-    db.session.add(_revision(case, content))
+    revision = _revision(case, content)
+    revision.note = note
+    db.session.add(revision)
     db.session.flush()
     record("case.created", actor_id=actor.person_id, subject=str(case.id), kind=kind)
     return case

@@ -45,12 +45,29 @@ class Work:
         return {name: value for name, value in self.content.items() if value != ""}
 
 
+def load_work(case_id: UUID, *, is_locked: bool = False) -> Work | None:
+    """Return a case with its newest revision and its unit, whoever asks.
+
+    :param is_locked: whether others have to wait until the transaction ends.
+    """
+    statement = select(Case).where(Case.id == case_id)
+    if is_locked:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    case = db.session.scalar(statement)
+    if case is None:
+        return None
+    revision = db.session.get_one(
+        Revision, (case.id, case.rev), populate_existing=is_locked and not db.session.dirty
+    )
+    return Work(case, revision, db.session.get_one(Organisation, case.unit_id))
+
+
 def find_work(case_id: UUID, actor: Actor) -> Work:
     """Return a case with its newest revision, for its author or those whose step it is.
 
     :raises NotFoundError: when there is none, or none that the actor may see at work.
     """
-    work = _load(case_id)
+    work = load_work(case_id)
     if work is None or not is_concerned(work, actor):
         raise NotFoundError
     return work
@@ -60,7 +77,7 @@ def standing_of(case_id: UUID, actor: Actor) -> Work | None:
     """Return a case for those who may act on it in any way, its keepers included; else None."""
     if not actor.is_signed_in:
         return None
-    work = _load(case_id)
+    work = load_work(case_id)
     if work is None:
         return None
     keeps = work.case.is_out and any(actor.holds(role, work.unit.path) for role in KEEPERS)
@@ -72,7 +89,7 @@ def authors_work(case_id: UUID, actor: Actor) -> Work:
 
     :raises NotFoundError: for everybody else.
     """
-    work = _load(case_id)
+    work = load_work(case_id)
     if work is None or not actor.is_signed_in or work.case.author_id != actor.person_id:
         raise NotFoundError
     return work
@@ -83,7 +100,7 @@ def kept_work(case_id: UUID, actor: Actor) -> Work:
 
     :raises NotFoundError: for everybody else.
     """
-    work = _load(case_id)
+    work = load_work(case_id)
     if work is None or not any(actor.holds(role, work.unit.path) for role in KEEPERS):
         raise NotFoundError
     return work
@@ -95,7 +112,7 @@ def own_work(case_id: UUID, actor: Actor, *, version: int | None = None) -> Work
     :param version: the one that the actor saw; None when they do not say.
     :raises NotFoundError: for everybody else.
     """
-    work = _load(case_id, is_locked=True)
+    work = load_work(case_id, is_locked=True)
     if work is None or not actor.is_signed_in or work.case.author_id != actor.person_id:
         raise _refusal(work, actor)
     if not actor.holds(Role.AUTHOR, work.unit.path):
@@ -118,7 +135,7 @@ def work_for(
     :param version: the one that the actor saw; None when they do not say.
     :raises WrongStateError: when it stands elsewhere.
     """
-    work = _load(case_id, is_locked=True)
+    work = load_work(case_id, is_locked=True)
     if work is None or not any(actor.holds(role, work.unit.path) for role in roles):
         raise _refusal(work, actor)
     if work.case.state not in states:
@@ -188,19 +205,6 @@ def _titled(condition: ColumnElement[bool], limit: int) -> Sequence[tuple[Case, 
         .limit(limit)
     )
     return [(case, title) for case, title in db.session.execute(statement)]
-
-
-def _load(case_id: UUID, *, is_locked: bool = False) -> Work | None:
-    statement = select(Case).where(Case.id == case_id)
-    if is_locked:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
-    case = db.session.scalar(statement)
-    if case is None:
-        return None
-    revision = db.session.get_one(
-        Revision, (case.id, case.rev), populate_existing=is_locked and not db.session.dirty
-    )
-    return Work(case, revision, db.session.get_one(Organisation, case.unit_id))
 
 
 def _refusal(work: Work | None, actor: Actor) -> ForbiddenError | NotFoundError:

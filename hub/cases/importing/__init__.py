@@ -1,0 +1,1 @@
+"""Texts that people bring along, made into drafts."""
