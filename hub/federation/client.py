@@ -19,6 +19,7 @@ import requests
 import zstandard
 from flask import current_app
 from requests.adapters import BaseAdapter
+from urllib3.exceptions import HTTPError
 
 from hub import clock
 from hub.config import Settings, of_this_node, settings
@@ -130,7 +131,7 @@ class PeerClient:
             with response:
                 self._compare_clocks(response)
                 return self._read(response, ends)
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             raise UnreachableError(self.origin, _reason(error)) from error
 
     def _authorised(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
@@ -186,7 +187,9 @@ class PeerClient:
         packed = self._body(response, ends)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         encoding = response.headers.get("Content-Encoding", "")
-        answer = self._parse(_unpack(packed, encoding), kind) if packed else {}
+        if status == 204:
+            return {}
+        answer = self._parse(_unpack(packed, encoding), kind)
         if answer is None and status < 400:
             raise MalformedError(self.origin, f"{kind or 'no type'}, not the JSON that was asked")
         if status >= 400:
@@ -200,8 +203,10 @@ class PeerClient:
             if size > LARGEST:
                 raise MalformedError(self.origin, "more than 8 MiB")
             if time.monotonic() > ends:
-                raise UnreachableError(self.origin, "too slow")
+                break
             parts.append(part)
+        if time.monotonic() > ends:  # Also when the head alone took so long and was cut off.
+            raise UnreachableError(self.origin, "too slow")
         return b"".join(parts)
 
     def _parse(self, body: bytes | None, kind: str) -> dict[str, Any] | None:
