@@ -14,7 +14,7 @@ demo: set-up
 
 ## All tests that this machine allows; the last lines say what was skipped and how to get it.
 test: set-up
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadscope
 
 lint: set-up
 	$(BIN)/ruff check .
@@ -31,7 +31,7 @@ bench: set-up
 ## Everything that must hold before a release.
 sure: lint type
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.txt
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadscope
 
 ## The picture in README.md, made by the browser test.
 screenshot: set-up
