@@ -41,7 +41,7 @@ def test_axe_finds_nothing_for_somebody_at_work(
     _check(page)
 
     page.goto(f"{nodes['subsidiary-1'].url}/search?q=党员")
-    page.get_by_role("main").get_by_role("heading", level=3).get_by_role("link").first.click()
+    page.get_by_role("main").locator(".hits").get_by_role("link").first.click()
     page.get_by_role("article").wait_for()
     _check(page)
 

@@ -16,7 +16,7 @@ TITLE = "把安全责任区画到每一个阀门"
 
 def _write(page: Page) -> None:
     """Write a case as its author would, field by field, and hand it in."""
-    page.get_by_role("link", name="工作台").click()
+    page.get_by_role("link", name="工作台", exact=True).click()
     page.get_by_role("link", name="撰写案例").click()
     page.get_by_label("标题").fill(TITLE)
     page.get_by_label("类别").select_option(label="党建与业务融合")
@@ -41,7 +41,7 @@ def _write(page: Page) -> None:
 
 
 def _open_task(page: Page) -> None:
-    page.get_by_role("link", name="工作台").click()
+    page.get_by_role("link", name="工作台", exact=True).click()
     page.get_by_role("region", name="待您办理").get_by_role("link", name=TITLE).click()
 
 
