@@ -13,10 +13,19 @@ from wtforms import (  # type: ignore[attr-defined]  # SelectChoice is newer tha
     SelectMultipleField,
     StringField,
 )
-from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, NumberRange, Optional
+from wtforms.validators import (
+    DataRequired,
+    EqualTo,
+    InputRequired,
+    Length,
+    NumberRange,
+    Optional,
+    ValidationError,
+)
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from hub.identity.labels import LEVELS, ROLES, SCOPES
+from hub.identity.models import Level
 
 PASSWORD_LENGTH = Length(max=200)
 
@@ -26,6 +35,12 @@ class Checkboxes(SelectMultipleField):
 
     widget = ListWidget(prefix_label=False)
     option_widget = CheckboxInput()
+
+
+def one_at_least(form: FlaskForm, field: Checkboxes) -> None:
+    """Refuse a group of boxes without a tick; `required` would ask browsers for every tick."""
+    if not field.data:
+        raise ValidationError(_("Choose at least one."))
 
 
 class SignInForm(FlaskForm):
@@ -71,9 +86,7 @@ class TokenForm(FlaskForm):
         [DataRequired(), Length(max=100)],
         description=_("For instance the name of the program that will use it."),
     )
-    scopes = Checkboxes(
-        _("What it may do"), [InputRequired(_("Choose at least one."))], choices=SCOPES
-    )
+    scopes = Checkboxes(_("What it may do"), [one_at_least], choices=SCOPES)
     days = IntegerField(
         _("Days until it expires"), [InputRequired(), NumberRange(1, 365)], default=90
     )
@@ -112,7 +125,7 @@ class OrganisationForm(FlaskForm):
     """A new organisation in the tree."""
 
     name = StringField(_("Name of the organisation"), [DataRequired(), Length(max=200)])
-    level = SelectField(_("Level"), [DataRequired()], choices=LEVELS)
+    level = SelectField(_("Level"), [DataRequired()], choices=LEVELS, default=Level.BRANCH.value)
     parent = SelectField(_("Organisation above it"), [DataRequired()])
 
     def __init__(self, *, organisations: list[SelectChoice], **values: Any) -> None:
