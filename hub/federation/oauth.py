@@ -2,7 +2,7 @@
 
 Authlib runs the grant; who the client is, is judged here. Its own validator accepts several
 audiences, assertions that hold for months and a `jti` that two requests use at once
-(docs/adr/0004-client-assertions.md).
+(docs/adr/0007-client-assertions.md).
 """
 
 import hashlib
