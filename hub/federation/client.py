@@ -24,6 +24,8 @@ from urllib3.exceptions import HTTPError
 from hub import clock
 from hub.config import Settings, of_this_node, settings
 from hub.federation.errors import (
+    NO_TIME,
+    NO_TRUST,
     ForbiddenAddressError,
     MalformedError,
     RefusedError,
@@ -206,7 +208,7 @@ class PeerClient:
                 break
             parts.append(part)
         if time.monotonic() > ends:  # Also when the head alone took so long and was cut off.
-            raise UnreachableError(self.origin, "too slow")
+            raise UnreachableError(self.origin, NO_TIME)
         return b"".join(parts)
 
     def _parse(self, body: bytes | None, kind: str) -> dict[str, Any] | None:
@@ -258,9 +260,9 @@ def _unpack(body: bytes, encoding: str) -> bytes | None:
 def _reason(error: Exception) -> str:
     """Say in a few words why nobody answered; the library's own text shows whole objects."""
     if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate is not trusted"
+        return NO_TRUST
     if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
+        return NO_TIME
     if isinstance(error, requests.exceptions.ConnectionError):
         return "no connection"
     return type(error).__name__

@@ -12,6 +12,15 @@ class PeerError(HubError):
     message = mark("The other node did not answer as it should.")
 
 
+NO_TRUST = "its certificate is not trusted"
+NO_TIME = "no answer in time"
+
+_UNREACHABLE = {
+    NO_TRUST: mark("The certificate of %(origin)s is not trusted by this machine."),
+    NO_TIME: mark("%(origin)s did not answer in time."),
+}
+
+
 class UnreachableError(PeerError):
     """Nobody answered, or not in time."""
 
@@ -19,6 +28,7 @@ class UnreachableError(PeerError):
     message = mark("%(origin)s can't be reached: %(reason)s")
 
     def __init__(self, origin: str, reason: str) -> None:
+        self.message = _UNREACHABLE.get(reason, self.message)
         super().__init__(origin=origin, reason=reason)
 
 
