@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from flask import Response, g
-from marshmallow import Schema, fields, validate
+from marshmallow import RAISE, Schema, fields, validate
 
 from hub.api import Blueprint
 from hub.errors import mark
@@ -13,7 +13,7 @@ from hub.identity.errors import ScopeError
 from hub.identity.models import Scope
 from hub.identity.service import audiences
 from hub.search import service
-from hub.search.engine import FACETS
+from hub.search.engine import FACETS, Facets
 from hub.search.queries import LONGEST
 from hub.search.service import DEEPEST, MOST_PER_PAGE, PER_PAGE, Hit, Results
 from hub.search.snippets import as_html
@@ -92,9 +92,7 @@ class ResultsSchema(Schema):
         metadata={"description": "Counts over all documents found. Null while they can't be said."},
     )
     loosened = fields.Boolean(
-        metadata={
-            "description": "True when nothing says all of it, so parts of it were looked for."
-        }
+        metadata={"description": "True when nothing says all of it, so parts were looked for."}
     )
     gap = fields.String(
         validate=validate.OneOf([gap.value for gap in service.Gap if gap]),
@@ -113,7 +111,7 @@ reading = access.requires(_may_read, "anyone; tokens with scope read")
 
 @blueprint.get("/search")
 @reading
-@blueprint.arguments(SearchArguments, location="query")
+@blueprint.arguments(SearchArguments, location="query", unknown=RAISE)
 @blueprint.response(200, ResultsSchema)
 def find(asked: dict[str, Any]) -> Response:
     """Find what the caller may read: with a token what its person may, without one what all may."""
@@ -125,21 +123,24 @@ def find(asked: dict[str, Any]) -> Response:
 
 
 def _answer(results: Results) -> dict[str, Any]:
-    counts = results.facets and {
-        name: [{"value": value, "count": count} for value, count in values]
-        for name, values in results.facets.items()
-    }
     answer: dict[str, Any] = {
         "total": results.total,
         "page": results.page,
         "hits": [_hit(hit) for hit in results.hits],
-        "facets": counts,
+        "facets": None if results.facets is None else _counts(results.facets),
     }
     if results.is_loosened:
         answer["loosened"] = True
     if results.gap:
         answer["gap"] = results.gap
     return answer
+
+
+def _counts(facets: Facets) -> dict[str, list[dict[str, Any]]]:
+    return {
+        name: [{"value": value, "count": count} for value, count in values]
+        for name, values in facets.items()
+    }
 
 
 def _hit(hit: Hit) -> dict[str, Any]:

@@ -96,10 +96,9 @@ class Folder:
 
         :raises BusyError: when another process has it.
         """
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(
-            self.path.with_name(f"index.{name}.lock"), os.O_RDWR | os.O_CREAT, 0o600
-        )
+        # Beside the folder, so that whoever deletes that does not set two writers free.
+        file = self.path.with_name(f"index.{name}.lock")
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -264,4 +264,4 @@ def node_names(results: Results) -> dict[str, str]:
     origins = {hit.origin for hit in results.hits}
     origins |= {value for value, _ in (results.facets or {}).get("origin", [])}
     rows = db.session.execute(select(Node.origin, Node.name).where(Node.origin.in_(origins)))
-    return dict(rows.tuples().all())
+    return {row.origin: row.name for row in rows}

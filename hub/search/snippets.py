@@ -9,9 +9,12 @@ from hub.search import analysis
 
 LENGTH = 120  # Characters of a snippet.
 BEFORE = 30  # Of these at most before the first mark.
+LOOKED_AT = 8  # Places of each word among which the densest is chosen.
 DOTS = "…"
 
-_CLUTTER = re.compile(r"[\s#*|>`]+")  # Line ends, and the signs of Markdown.
+# Signs of Markdown: of bold text and code; of headings, quotations, lists and tables.
+_INSIDE = re.compile(r"\*\*|`+")
+_BETWEEN = re.compile(r"^[ \t]*(?:#{1,6}|>|[-*+])[ \t]+|\|[-| :]*", re.MULTILINE)
 _ENDS = "。！？；.!?;\n"
 
 
@@ -58,7 +61,8 @@ class Marker:
 
     def _densest(self, text: str) -> int | None:
         """Return where the piece begins that holds the most different words."""
-        starts = sorted(start for word in self._words for start in _finds(text, word, most=1))
+        most = 1 if len(self._words) == 1 else LOOKED_AT
+        starts = sorted(start for word in self._words for start in _finds(text, word, most))
         if not starts:
             return None
         reach = LENGTH - BEFORE
@@ -68,11 +72,15 @@ class Marker:
         start = max(0, min(place, len(text) - LENGTH + BEFORE) - BEFORE)
         sentence = max(text.rfind(end, start, place) for end in _ENDS)
         start = sentence + 1 if sentence >= 0 else start
-        window = _CLUTTER.sub(" ", text[start : start + LENGTH]).strip()
-        parts = self.mark(window)
+        parts = self.mark(_plain(text[start : start + LENGTH]))
         before = (Part(DOTS),) if start > 0 and sentence < 0 else ()
         after = (Part(DOTS),) if start + LENGTH < len(text) else ()
         return (*before, *parts, *after)
+
+
+def _plain(text: str) -> str:
+    """Return a piece of Markdown as one line without its signs."""
+    return " ".join(_BETWEEN.sub(" ", _INSIDE.sub("", text)).split())
 
 
 def _finds(text: str, word: str, most: int = 50) -> list[int]:

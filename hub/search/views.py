@@ -16,7 +16,13 @@ def find() -> str:
     """Show what one may read: what was asked for, best first, or the newest."""
     asked = Asked.of(request.args)
     results = service.search(
-        asked.q, audiences=audiences(g.actor), page=asked.page, **asked.filters
+        asked.q,
+        audiences=audiences(g.actor),
+        kind=asked.kind,
+        category=asked.category,
+        unit=asked.unit,
+        origin=asked.origin,
+        page=asked.page,
     )
     return render_template(
         "search/find.html",
