@@ -22,6 +22,8 @@ pytest_plugins = ["tests.skips"]
 
 # Whose tests run on both databases: what they promise rests on locks and SQL.
 ON_BOTH = (
+    "audit/",
+    "identity/test_service",
     "journal/",
     "cases/test_service",
     "cases/test_receiving",

@@ -20,6 +20,9 @@ START = "0" * 64
 def record(action: str, *, actor_id: UUID | None, subject: str, **detail: Any) -> None:
     """Write down who decided what, in the caller's transaction: kept with the decision or not.
 
+    Call it after what goes into the journal: both stay locked until the transaction ends, and two
+    that locked them in different order would wait for each other.
+
     :param action: a noun and what became of it, e.g. `case.approved`.
     :param actor_id: the person; None for the node itself and its command line.
     :param subject: id of what was decided about.

@@ -85,7 +85,6 @@ def confirm(origin: str, fingerprint: str, *, actor_id: UUID | None = None) -> P
     given = "".join(fingerprint.split())
     if given != peer.fingerprint:
         raise OtherFingerprintError(grouped(peer.fingerprint), grouped(given))
-    audit.record("peer.confirmed", actor_id=actor_id, subject=origin, fingerprint=given)
     peer.confirmed_at = peer.confirmed_at or clock.now()
     settle(peer)
     directory.announce(
@@ -96,6 +95,7 @@ def confirm(origin: str, fingerprint: str, *, actor_id: UUID | None = None) -> P
         jwk=peer.signing_jwk,
     )
     directory.introduce(settings().origin, peer.enterprise)
+    audit.record("peer.confirmed", actor_id=actor_id, subject=origin, fingerprint=given)
     return peer
 
 

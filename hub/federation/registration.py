@@ -107,9 +107,6 @@ def _admit(invitation: Invitation, applicant: Applicant) -> Peer:
     )
     peer.client_id = peer.client_id or str(uuid4())
     peer.agreement_ends_at = invitation.agreement_ends_at
-    audit.record(
-        "peer.registered", actor_id=None, subject=peer.origin, fingerprint=peer.fingerprint
-    )
     if kind == PeerKind.SUBSIDIARY:
         if peer.state == PeerState.REGISTERED:
             peer.state = PeerState.LIVE
@@ -121,6 +118,9 @@ def _admit(invitation: Invitation, applicant: Applicant) -> Peer:
             jwk=peer.signing_jwk,
         )
     peering.settle(peer)
+    audit.record(
+        "peer.registered", actor_id=None, subject=peer.origin, fingerprint=peer.fingerprint
+    )
     return peer
 
 

@@ -1,5 +1,6 @@
 """The rules of the audit trail."""
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -78,6 +79,20 @@ def test_a_decision_that_was_not_kept_is_not_on_record(alpha: Flask) -> None:
         with transaction():
             fill(1)
         assert service.check() is None
+
+
+def test_decisions_taken_at_once_stand_in_one_chain(alpha: Flask) -> None:
+    def decide(_: int) -> None:
+        with alpha.app_context():
+            with transaction():
+                fill(3)
+            db.session.remove()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(decide, range(8)))
+    with alpha.app_context():
+        assert service.check() is None
+        assert len(service.entries()) == 24
 
 
 def test_entries_about_one_subject_come_newest_first(alpha: Flask) -> None:
