@@ -22,6 +22,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import Optional
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
@@ -69,10 +70,10 @@ class SecrecyForm(DecisionForm):
     decision = RadioField(
         lazy_gettext("Decision"),
         choices=[
-            (Secrecy.CLEARED, lazy_gettext("Cleared: nothing in it must stay inside")),
-            (Secrecy.REDACT, lazy_gettext("To be redacted: the author takes something out")),
-            (Secrecy.ESCALATED, lazy_gettext("Referred upwards: it waits here for an answer")),
-            (Secrecy.REFUSED, lazy_gettext("Refused: not in this text")),
+            SelectChoice(Secrecy.CLEARED, lazy_gettext("Cleared: nothing in it must stay inside")),
+            SelectChoice(Secrecy.REDACT, lazy_gettext("To be redacted by the author")),
+            SelectChoice(Secrecy.ESCALATED, lazy_gettext("Referred upwards: it waits here")),
+            SelectChoice(Secrecy.REFUSED, lazy_gettext("Refused: not in this text")),
         ],
     )
     grounds = TextAreaField(lazy_gettext("Grounds"), render_kw={"rows": 3, "maxlength": 1000})
@@ -84,8 +85,8 @@ class ApprovalForm(DecisionForm):
     decision = RadioField(
         lazy_gettext("Decision"),
         choices=[
-            (Approval.APPROVED, lazy_gettext("Agree: it may be signed")),
-            (Approval.RETURNED, lazy_gettext("Returned to the author")),
+            SelectChoice(Approval.APPROVED, lazy_gettext("Agree: it may be signed")),
+            SelectChoice(Approval.RETURNED, lazy_gettext("Returned to the author")),
         ],
     )
     note = TextAreaField(
@@ -122,8 +123,8 @@ def filled(kind: str, content: Mapping[str, Any], **around: Any) -> WritingForm:
 def offer(form: Any, units: Mapping[str, str], partners: list[str]) -> None:
     """Fill in what may be chosen here: units that one writes for, and partners that are known."""
     if "unit" in form:
-        form.unit.choices = list(units.items())
-    form.partners.choices = [(slug, slug) for slug in partners]
+        form.unit.choices = [SelectChoice(code, name) for code, name in units.items()]
+    form.partners.choices = [SelectChoice(slug, slug) for slug in partners]
     labels = (
         VISIBILITIES if partners else {k: v for k, v in VISIBILITIES.items() if k != "partners"}
     )
@@ -153,8 +154,9 @@ def _input(field: Described) -> Any:
         case Shape.FLAG:
             return BooleanField(label, description=about)
         case Shape.CHOICE:
-            choices = [(code, lazy_gettext(text)) for code, text in (field.choices or {}).items()]
-            blank = ("", lazy_gettext("Please choose"))
+            words = (field.choices or {}).items()
+            choices = [SelectChoice(code, lazy_gettext(word)) for code, word in words]
+            blank = SelectChoice("", lazy_gettext("Please choose"))
             return SelectField(label, description=about, choices=[blank, *choices], default="")
         case Shape.PERIOD:
             return FormField(PeriodForm, label)

@@ -83,7 +83,8 @@ def _bring_one(text: Text, terms: Terms, brought: Brought, drafts: dict[UUID, st
     known = service.find_import(text.digest)
     if known:
         brought.known += 1
-        if known.state == State.DRAFT:
+        if terms.hands and known.state == State.DRAFT and known.author_id == terms.author.person_id:
+            service.edit(terms.author, known.id, _audience(terms))
             drafts[known.id] = text.name
         return
     try:
@@ -128,9 +129,13 @@ def _values(text: Text, terms: Terms) -> dict[str, Any]:
         values["category"] = terms.category
     if terms.unit:
         values["unit"] = terms.unit
-    if terms.visibility:
-        values |= {"visibility": terms.visibility, "partners": list(terms.partners)}
-    return values
+    return values | _audience(terms)
+
+
+def _audience(terms: Terms) -> dict[str, Any]:
+    if not terms.visibility:
+        return {}
+    return {"visibility": terms.visibility, "partners": list(terms.partners)}
 
 
 def _note_of(error: HubError) -> Note:
