@@ -35,7 +35,8 @@ class Document(Base):
     entry_id: Mapped[str] = mapped_column(String(36))
     digest: Mapped[str] = mapped_column(String(64))  # Of the entry shown.
     rev: Mapped[int]
-    audience: Mapped[str | None] = mapped_column(String(40), index=True)
+    # Without an index: it would tempt SQLite to read all of an audience to find a few by their id.
+    audience: Mapped[str | None] = mapped_column(String(40))
     kind: Mapped[str] = mapped_column(String(20))
     title: Mapped[str] = mapped_column(String(200))
     summary: Mapped[str] = mapped_column(Text)
@@ -44,7 +45,7 @@ class Document(Base):
     enterprise: Mapped[str] = mapped_column(String(63))
     body: Mapped[str] = mapped_column(Text)  # Markdown, exactly as the author typed it.
     fields: Mapped[dict[str, Any]]
-    published_at: Mapped[datetime]
+    published_at: Mapped[datetime] = mapped_column(index=True)
     synced_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
     former_audience: Mapped[str | None] = mapped_column(String(40))  # Who may see the tombstone.

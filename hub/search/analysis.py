@@ -110,8 +110,8 @@ def fold_with_places(text: str) -> tuple[str, Sequence[int]]:
     Folding may lengthen a text (㈱) or shorten it (e and an accent): marks need to know where.
     """
     table = _folding()
+    if all(len(table[ord(character)]) == 1 for character in set(text)):
+        return text.translate(table), range(len(text))
     pieces = [table[ord(character)] for character in text]
-    if all(len(piece) == 1 for piece in pieces):
-        return "".join(pieces), range(len(text))
     places = [place for place, piece in enumerate(pieces) for _ in piece]
     return "".join(pieces), places

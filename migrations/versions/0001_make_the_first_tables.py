@@ -86,9 +86,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_document")),
     )
     with op.batch_alter_table("document", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_document_audience"), ["audience"], unique=False)
         batch_op.create_index(batch_op.f("ix_document_origin"), ["origin"], unique=False)
         batch_op.create_index(batch_op.f("ix_document_position"), ["position"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_document_published_at"), ["published_at"], unique=False
+        )
 
     op.create_table(
         "entry",
@@ -501,9 +503,9 @@ def downgrade() -> None:
 
     op.drop_table("entry")
     with op.batch_alter_table("document", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_document_published_at"))
         batch_op.drop_index(batch_op.f("ix_document_position"))
         batch_op.drop_index(batch_op.f("ix_document_origin"))
-        batch_op.drop_index(batch_op.f("ix_document_audience"))
 
     op.drop_table("document")
     op.drop_table("cursor")
