@@ -211,7 +211,7 @@ def keep(admission: Admission, *, actor_id: UUID | None = None) -> Peer:
         signing_jwk=admission.signing_jwk,
         token_jwk=admission.token_jwk,
     )
-    peer.our_client_id = admission.client_id
+    peer.our_client_id, peer.seen_at = admission.client_id, clock.now()
     audit.record(
         "peer.joined", actor_id=actor_id, subject=peer.origin, fingerprint=peer.fingerprint
     )

@@ -106,7 +106,7 @@ def _admit(invitation: Invitation, applicant: Applicant) -> Peer:
         token_jwk=applicant.token_jwk,
     )
     peer.client_id = peer.client_id or str(uuid4())
-    peer.agreement_ends_at = invitation.agreement_ends_at
+    peer.agreement_ends_at, peer.seen_at = invitation.agreement_ends_at, clock.now()
     if kind == PeerKind.SUBSIDIARY:
         if peer.state == PeerState.REGISTERED:
             peer.state = PeerState.LIVE
