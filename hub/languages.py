@@ -12,6 +12,7 @@ from hub.config import Settings
 
 COOKIE = "lang"
 NAMES = ("zh_CN", "en")
+BY_TAG = {name.partition("_")[0]: name for name in NAMES}
 
 
 class Catalogues(Domain):
@@ -57,6 +58,22 @@ class Catalogues(Domain):
         return told % values if values or "%" in told else told
 
 
+def _wanted() -> str:
+    """Return the language that a request asks for, if any.
+
+    People choose by a link, which sets a cookie; programs say it in `Accept-Language`. Browsers'
+    own wish does not count: many are set to English by whoever set up the machine.
+    """
+    if not has_request_context():
+        return ""
+    if request.path.startswith("/api/"):
+        for tag in request.accept_languages.values():  # Best first.
+            if name := BY_TAG.get(tag.lower().partition("-")[0]):
+                return name
+        return ""
+    return request.cookies.get(COOKIE, "")
+
+
 def init_app(app: Flask, config: Settings) -> None:
     """Speak the language that the reader chose, else the node's; show times in its zone."""
     app.config["BABEL_DEFAULT_LOCALE"] = config.locale
@@ -64,8 +81,7 @@ def init_app(app: Flask, config: Settings) -> None:
     known = {name: Locale.parse(name) for name in (*NAMES, config.locale)}
 
     def choose() -> Locale:
-        chosen = request.cookies.get(COOKIE, "") if has_request_context() else ""
-        return known.get(chosen, known[config.locale])
+        return known.get(_wanted(), known[config.locale])
 
     babel = Babel(app, locale_selector=choose)
     root = Path(app.root_path)

@@ -355,6 +355,17 @@ def test_errors_of_the_api_are_problems_in_the_language_of_the_caller(api: Flask
     assert api.delete("/api/v1/probe").json["code"] == "method_not_allowed"
 
 
+@pytest.mark.parametrize("wanted", ["zh-CN,zh;q=0.9,en;q=0.8", "zh", "zh-Hans-CN, en;q=0.5"])
+def test_a_program_says_in_which_language_it_wants_its_errors(
+    api: FlaskClient, wanted: str
+) -> None:
+    told = api.get("/api/v1/missing", headers={"Accept-Language": wanted}).json
+    other = api.get("/api/v1/missing", headers={"Accept-Language": "en"}).json
+    assert told["code"] == other["code"]
+    assert told["detail"] != other["detail"]
+    assert api.get("/api/v1/missing", headers={"Accept-Language": "fr"}).json == other
+
+
 def test_the_api_describes_itself(client: FlaskClient) -> None:
     document = client.get("/api/v1/openapi.json").json
     assert document["openapi"].startswith("3.1")
