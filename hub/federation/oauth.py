@@ -1,40 +1,33 @@
 """The token and registration endpoints: how a peer comes by the right to ask us anything.
 
-Authlib runs the grant; who the client is, is judged here. Its own validator accepts several
-audiences, assertions that hold for months and a `jti` that two requests use at once
-(docs/adr/0007-client-assertions.md).
+Authlib runs the grant; who the client is, `assertions` judges (docs/adr/0007-client-assertions.md).
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
 
-from authlib.oauth2 import AuthorizationServer, OAuth2Error, OAuth2Request
+from authlib.oauth2 import AuthorizationServer, OAuth2Request
 from authlib.oauth2.rfc6749 import ClientCredentialsGrant, InvalidScopeError
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from flask import Blueprint, Response, request
-from sqlalchemy import delete, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from hub import clock
 from hub.config import Settings, of_this_node, settings
-from hub.database import db, transaction
+from hub.database import transaction
 from hub.errors import HubError, InvalidError, problem
-from hub.federation import registration, relay
-from hub.federation.client import ASSERTION, ASSERTION_TYPE
+from hub.federation import assertions, registration, relay
+from hub.federation.assertions import ClientError, ascii_of
+from hub.federation.client import ASSERTION_TYPE
 from hub.federation.errors import InvitationError
 from hub.identity.access import anyone
 from hub.registry import keys, tokens
 from hub.registry import service as registry
-from hub.registry.models import Peer, PeerKind, UsedAssertion
+from hub.registry.models import PeerKind
 
 LARGEST = 16 * 1024  # Bytes of a request.
 LIFE = 600  # Seconds that an access token holds.
-ASSERTION_LIFE = 300  # Most seconds that an assertion may hold.
-AHEAD = 60  # Seconds that a client's clock may be ahead of ours.
 
 METHOD = "private_key_jwt"
 GRANT = "client_credentials"
@@ -45,21 +38,6 @@ SCOPES = {
 }
 
 blueprint = Blueprint("oauth", __name__)
-
-
-class ClientError(OAuth2Error):  # type: ignore[misc]
-    """The client did not prove who it is; `code` says what was wrong, for its administrator."""
-
-    error = "invalid_client"
-    status_code = 401
-
-    def __init__(self, code: str, description: str) -> None:
-        super().__init__(description=description)
-        self.code = code
-
-    def get_body(self) -> list[tuple[str, str]]:
-        """Return the members of the answer (RFC 6749, section 5.2), and our code."""
-        return [*super().get_body(), ("code", self.code)]
 
 
 @dataclass(frozen=True)
@@ -170,7 +148,7 @@ def show_error(error: HubError) -> Response:
         name = "invalid_token"
     else:
         name = "invalid_request" if request.endpoint == "oauth.token" else "invalid_client_metadata"
-    text = _ascii(str(error))
+    text = ascii_of(str(error))
     more = {"error": name, "error_description": text}
     response = problem(error.status, error.code, text, field=error.field, **more)
     response.headers["Cache-Control"] = "no-store"
@@ -178,83 +156,16 @@ def show_error(error: HubError) -> Response:
 
 
 def _authenticate(query_client: Any, asked: OAuth2Request) -> Client:
-    """Return the client that an assertion proves, which nobody may use again."""
+    """Return the client that an assertion proves; Authlib asks for this by its signature."""
     form = asked.payload.data
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         raise ClientError("assertion_missing", "The request carries no client assertion.")
-    found: list[Peer] = []
-
-    def find_key(claims: dict[str, Any]) -> dict[str, Any] | None:
-        peer = _peer_of(claims)
-        if peer is None:
-            return None
-        found.append(peer)
-        return peer.token_jwk
-
-    try:
-        assertion = tokens.verify(
-            form.get("client_assertion"),
-            typ={None, "JWT", ASSERTION},
-            jwk=find_key,
-            algorithm=keys.TOKEN,
-        )
-    except tokens.MalformedTokenError as error:
-        raise ClientError("assertion", "The client assertion does not hold.") from error
-    _check_claims(assertion.claims, form.get("client_id"))
-    client = Client(_check_member(found[0]))
+    assertion = assertions.verify(form.get("client_assertion"), form.get("client_id"))
     with transaction():
-        _claim(assertion.claims)
+        assertions.claim(assertion)
+    client = Client(assertion.caller)
     asked.client = client
     return client
-
-
-def _peer_of(claims: dict[str, Any]) -> Peer | None:
-    client_id = claims.get("sub")
-    if not isinstance(client_id, str) or not 0 < len(client_id) <= 64:
-        return None
-    return db.session.scalar(select(Peer).where(Peer.client_id == client_id))
-
-
-def _check_member(peer: Peer) -> registry.Caller:
-    try:
-        registry.check_live(peer)
-    except HubError as error:
-        raise ClientError(error.code, _ascii(str(error))) from error
-    return registry.caller_of(peer)
-
-
-def _check_claims(claims: dict[str, Any], client_id: str | None) -> None:
-    """Let the claims of an assertion pass that was made by the client, for us, just now.
-
-    :raises ClientError: for any other; times are refused with the code `clock`.
-    """
-    if claims.get("iss") != claims["sub"] or client_id not in {None, claims["sub"]}:
-        raise ClientError("assertion", "iss, sub and client_id differ.")
-    if claims.get("aud") != settings().origin:
-        raise ClientError("audience", f"aud must be one text: {settings().origin}")
-    jti = claims.get("jti")
-    if not isinstance(jti, str) or not 0 < len(jti) <= 128:
-        raise ClientError("assertion", "jti must be a text of at most 128 characters.")
-    now, issued, ends = clock.timestamp(), claims.get("iat"), claims.get("exp")
-    if type(issued) is not int or type(ends) is not int:
-        raise ClientError("assertion", "iat and exp must be whole numbers.")
-    if issued > now + AHEAD or ends <= now:
-        text = f"Issued at {issued}, ends at {ends}, and it is {now} here: compare the clocks."
-        raise ClientError("clock", text)
-    if ends > now + ASSERTION_LIFE or ends - issued > ASSERTION_LIFE:
-        raise ClientError("assertion", f"The assertion holds longer than {ASSERTION_LIFE} s.")
-
-
-def _claim(claims: dict[str, Any]) -> None:
-    """Use an assertion up. One INSERT decides: whoever looks first and writes then, races."""
-    name = f"{claims['sub']} {claims['jti']}"
-    ends = datetime.fromtimestamp(claims["exp"], UTC) + timedelta(seconds=AHEAD)
-    db.session.execute(delete(UsedAssertion).where(UsedAssertion.expires_at < clock.now()))
-    jti = hashlib.sha256(name.encode()).hexdigest()
-    try:
-        db.session.execute(insert(UsedAssertion).values(jti=jti, expires_at=ends))
-    except IntegrityError as error:
-        raise ClientError("assertion_used", "This assertion was used before.") from error
 
 
 def _generate(
@@ -301,9 +212,3 @@ def _json_body() -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidError("body", "not an object")
     return body
-
-
-def _ascii(text: str) -> str:
-    """Return the text in the characters that RFC 6749 allows in a description."""
-    kept = text.translate(str.maketrans('“”"\\', "''''"))
-    return "".join(c if " " <= c <= "~" else "?" for c in kept)

@@ -41,16 +41,6 @@ def peer(scope: str) -> Callable[[View], View]:
     return requires(check, f"peer:{scope}")
 
 
-def again(scope: str) -> service.Caller:
-    """Return the caller of a request that was held, as the database knows it by now.
-
-    :raises HubError: when it may no longer do this.
-    """
-    g.peer = service.authenticate_peer(request.headers.get("Authorization"), scope)
-    caller: service.Caller = g.peer
-    return caller
-
-
 def _challenge(response: Response) -> Response:
     """Say how to come back (RFC 6750, section 3)."""
     response.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
