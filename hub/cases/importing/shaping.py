@@ -59,7 +59,8 @@ def parts_of(body: str, limit: int = LONG_FORM) -> list[str]:
     A paragraph that is too long by itself is cut at the end of sentences.
     """
     parts: list[str] = []
-    for block in (piece for whole in body.split("\n\n") for piece in _pieces(whole, limit)):
+    blocks = [block for block in body.split("\n\n") if block.strip()]
+    for block in (piece for whole in blocks for piece in _pieces(whole, limit)):
         if parts and len(parts[-1]) + 2 + len(block) <= limit:
             parts[-1] += "\n\n" + block
         else:
