@@ -42,11 +42,14 @@ class _Folding(dict[int, str]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.stretching: set[str] = set()  # Those met that fold to more or fewer than one.
         # Imported late: an idle web process should not carry the dictionaries.
         self._convert = importlib.import_module("opencc").OpenCC("t2s").convert
 
     def __missing__(self, code: int) -> str:
         folded = self._fold(chr(code))
+        if len(folded) != 1:
+            self.stretching.add(chr(code))
         if len(self) < REMEMBERED:
             self[code] = folded
         return folded
@@ -109,9 +112,8 @@ def fold_with_places(text: str) -> tuple[str, Sequence[int]]:
 
     Folding may lengthen a text (㈱) or shorten it (e and an accent): marks need to know where.
     """
-    table = _folding()
-    if all(len(table[ord(character)]) == 1 for character in set(text)):
-        return text.translate(table), range(len(text))
-    pieces = [table[ord(character)] for character in text]
-    places = [place for place, piece in enumerate(pieces) for _ in piece]
-    return "".join(pieces), places
+    folding = _folding()
+    folded = text.translate(folding)
+    if folding.stretching.isdisjoint(text):
+        return folded, range(len(text))
+    return folded, [place for place, c in enumerate(text) for _ in folding[ord(c)]]

@@ -19,6 +19,7 @@ from hub.search.service import DEEPEST, MOST_PER_PAGE, PER_PAGE, Hit, Results
 from hub.search.snippets import as_html
 
 LONGEST_FILTER = 255
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 blueprint = Blueprint("search_api", __name__, url_prefix="/api/v1", description="Search")
 
@@ -118,8 +119,7 @@ def find(asked: dict[str, Any]) -> Response:
     text = asked.pop("q")
     results = service.search(text, audiences=audiences(g.actor), **asked)
     # Written by hand: dumping ten hits through the schema takes longer than finding them.
-    body = json.dumps(_answer(results), ensure_ascii=False, separators=(",", ":"))
-    return Response(body, content_type="application/json")
+    return Response(_ENCODER.encode(_answer(results)), content_type="application/json")
 
 
 def _answer(results: Results) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from hub.errors import HubError, mark
 from hub.search import analysis
 
 FACETS = ("kind", "category", "unit", "origin")  # Filters whose values are counted.
-MOST_VALUES = 1_000  # Values of one facet that are given back, the most frequent ones.
+MOST_VALUES = 100  # Values of one facet that are given back: the most frequent ones.
 CHARACTER_WEIGHT = 0.5  # Of a single character's score beside the pairs' (see `analysis`).
 ENGINES = ("tantivy", "whoosh")  # Best first.
 

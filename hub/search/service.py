@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Text, cast, or_, select
+from sqlalchemy import Row, Text, bindparam, cast, literal_column, or_, select
 
 from hub.cases.models import Document
 from hub.cases.service import readable
@@ -55,7 +55,6 @@ class Hit:
     published_at: datetime
     synced_at: datetime
     score: float
-    marked_title: Sequence[Part]
     snippet: Sequence[Part]
 
 
@@ -68,6 +67,7 @@ class Results:
     per_page: int
     total: int | None  # None when it can't be said.
     facets: Facets | None
+    marker: Marker  # Of what was looked for.
     is_loosened: bool = False  # Nothing says all of it, so any part of it was looked for.
     gap: Gap = Gap.NONE
 
@@ -139,7 +139,8 @@ def search(
 
 def _search(reader: Reader, question: Question, has_text: bool, asked: Search) -> Results:
     if has_text and not question.says_something:
-        return Results((), asked.page, asked.per_page, 0, {name: [] for name in FACETS})
+        nothing: Facets = {name: [] for name in FACETS}
+        return Results((), asked.page, asked.per_page, 0, nothing, Marker(()))
     changed = _changed_since(reader.position)
     is_lagging = len(changed) > MOST_CHANGED
     asked = Search(
@@ -156,6 +157,7 @@ def _search(reader: Reader, question: Question, has_text: bool, asked: Search) -
         per_page=asked.per_page,
         total=None if is_lagging else found.total,
         facets=None if is_lagging else found.facets,
+        marker=marker,
         is_loosened=is_loosened and found.total > 0,
         gap=Gap.LAGGING if is_lagging else Gap.NONE,
     )
@@ -163,8 +165,8 @@ def _search(reader: Reader, question: Question, has_text: bool, asked: Search) -
 
 def _changed_since(position: int) -> Sequence[UUID]:
     """Return the documents that are newer than the index; beyond a thousand, some of them."""
-    newer = select(Document.id).where(Document.position > position).limit(MOST_CHANGED + 1)
-    return db.session.scalars(newer).all()
+    rows = db.session.connection().execute(_NEWER, {"position": position})
+    return [row.id for row in rows]
 
 
 def _ask(reader: Reader, query: Query, asked: Search) -> tuple[Found, dict[UUID, Row[Any]]]:
@@ -187,12 +189,17 @@ def _rows(ids: Collection[UUID], audiences: Collection[str], position: int) -> d
     """Return what is shown of these documents: those that are open, as they were indexed."""
     if not ids:
         return {}
-    found = db.session.execute(
-        _SHOWN.where(Document.id.in_(ids), readable(audiences), Document.position <= position)
-    )
-    return {row.id: row for row in found}
+    asked = {"ids": list(ids), "audiences": list(audiences), "position": position}
+    # By the connection, past the ORM, which would take as long as the query.
+    found = db.session.connection().execute(_HYDRATED, asked)
+    return {row.id: row for row in found if row.is_open}
 
 
+_NEWER = (
+    select(Document.id)
+    .where(Document.position > bindparam("position"))
+    .limit(literal_column(str(MOST_CHANGED + 1)))
+)
 _SHOWN: Any = select(
     Document.id,
     Document.origin,
@@ -206,6 +213,14 @@ _SHOWN: Any = select(
     Document.body,
     cast(Document.fields, Text).label("fields"),  # Parsed only when the snippet is in there.
 )
+# The conditions are computed for the rows found by their keys and not searched by: an index on
+# one of them would tempt SQLite to read thousands of rows to keep ten.
+_HYDRATED = _SHOWN.add_columns(
+    (
+        readable(bindparam("audiences", expanding=True))  # type: ignore[arg-type]
+        & (Document.position <= bindparam("position"))
+    ).label("is_open")
+).where(Document.id.in_(bindparam("ids", expanding=True)))
 
 
 def _hit(row: Row[Any], score: float, marker: Marker) -> Hit:
@@ -219,7 +234,6 @@ def _hit(row: Row[Any], score: float, marker: Marker) -> Hit:
         published_at=row.published_at,
         synced_at=row.synced_at,
         score=score,
-        marked_title=marker.mark(row.title),
         snippet=marker.cut(_texts(row)),
     )
 
@@ -246,7 +260,7 @@ def _search_titles(text: str, asked: Search) -> Results:
     rows = db.session.execute(newest.limit(asked.per_page).offset(asked.offset))
     marker = Marker(understand(text).exact_marks)
     hits = [_hit(row, 0.0, marker) for row in rows]
-    return Results(hits, asked.page, asked.per_page, None, None, gap=Gap.REBUILDING)
+    return Results(hits, asked.page, asked.per_page, None, None, marker, gap=Gap.REBUILDING)
 
 
 def _forms(word: str) -> set[str]:

@@ -159,14 +159,14 @@ def test_excluded_documents_are_neither_found_nor_counted(reader):
 def test_many_units_are_counted_exactly(engine, tmp_path):
     writer = engine.create(tmp_path)
     for n in range(4):
-        many = [make(f"{n}-{m}", "支部", unit=f"单位{m}") for m in range(30 * (n + 1))]
+        many = [make(f"{n}-{m}", "支部", unit=f"单位{m}") for m in range(25 * (n + 1))]
         writer.add(many)
         writer.commit(n)
     reader = engine.open_reader(tmp_path)
 
     counts = dict(reader.search(Request(phrase("支部"), EVERYBODY)).facets["unit"])
 
-    assert counts == {f"单位{m}": 4 - m // 30 for m in range(120)}
+    assert counts == {f"单位{m}": 4 - m // 25 for m in range(100)}
     writer.close()
     reader.close()
 
