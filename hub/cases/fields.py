@@ -234,6 +234,18 @@ PILOT_LESSON: tuple[Field, ...] = (
 
 _BY_KIND = {Kind.CASE: CASE, Kind.PILOT_LESSON: PILOT_LESSON}
 
+# What a reader needs to judge whether it fits comes first (docs/interface.md).
+_READING = {
+    Kind.CASE: "problem practice outcomes preconditions people_needed duration cost_band must_keep "
+    "may_adapt pitfalls contact_post background insight awards",
+    Kind.PILOT_LESSON: "verdict objective scope stages indicators problems copy_conditions "
+    "not_suitable_for next_step survey how_chosen cost evaluator contact_post",
+}
+READING = {
+    kind: tuple(field for name in names.split() for field in _BY_KIND[kind] if field.name == name)
+    for kind, names in _READING.items()
+}
+
 
 def fields_of(kind: str) -> tuple[Field, ...]:
     """Return the fields of a kind of document, in the order in which people meet them.
