@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ def _prepare_sqlite(engine: Engine) -> None:
 def insert_missing(table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert the rows whose keys are not there yet."""
     if rows:
-        db.session.execute(_insert(table).on_conflict_do_nothing(), rows)
+        insert = _insert(table.__table__, db.engine.dialect.name)
+        db.session.execute(insert.on_conflict_do_nothing(), rows)
 
 
 def upsert(
@@ -119,20 +121,23 @@ def upsert(
     changing: Sequence[str] = (),
 ) -> None:
     """Insert rows; where the keys are there already, change these columns (all, if not said)."""
-    if not rows:
-        return
-    statement = _insert(table)
-    names = changing or [name for name in rows[0] if name not in keys]
+    if rows:
+        names = changing or [name for name in rows[0] if name not in keys]
+        dialect = db.engine.dialect.name
+        db.session.execute(_upsert(table.__table__, dialect, tuple(keys), tuple(names)), rows)
+
+
+@cache
+def _upsert(table: Any, dialect: str, keys: tuple[str, ...], names: tuple[str, ...]) -> Any:
+    """Return a statement that is worth keeping: making it costs more than running it."""
+    statement = _insert(table, dialect)
     columns = {name: statement.excluded[name] for name in names}
-    statement = statement.on_conflict_do_update(index_elements=list(keys), set_=columns)
-    db.session.execute(statement, rows)
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=columns)
 
 
-def _insert(table: type[Base]) -> Any:
-    """Return the INSERT of the database in use: both know ON CONFLICT, each by its own class."""
-    if db.engine.dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
+def _insert(table: Any, dialect: str) -> Any:
+    """Return the INSERT of a database: both know ON CONFLICT, each by its own class."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 @contextmanager
