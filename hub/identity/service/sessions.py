@@ -49,6 +49,7 @@ def begin_session(person_id: UUID, password: str, proven: str) -> str:
             digest=digest_of(secret), person_id=person_id, created_at=now, expires_at=now + LIFETIME
         )
     )
+    db.session.flush()
     return secret
 
 
