@@ -112,7 +112,7 @@ reading = access.requires(_may_read, "anyone; tokens with scope read")
 
 @blueprint.get("/search")
 @reading
-@blueprint.arguments(SearchArguments, location="query", unknown=RAISE)
+@blueprint.arguments(SearchArguments(), location="query", unknown=RAISE)
 @blueprint.response(200, ResultsSchema)
 def find(asked: dict[str, Any]) -> Response:
     """Find what the caller may read: with a token what its person may, without one what all may."""

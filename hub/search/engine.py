@@ -17,7 +17,7 @@ from hub.errors import HubError, mark
 from hub.search import analysis
 
 FACETS = ("kind", "category", "unit", "origin")  # Filters whose values are counted.
-MOST_VALUES = 100  # Values of one facet that are given back: the most frequent ones.
+MOST_VALUES = 50  # Values of one facet that are given back: the most frequent ones.
 CHARACTER_WEIGHT = 0.5  # Of a single character's score beside the pairs' (see `analysis`).
 ENGINES = ("tantivy", "whoosh")  # Best first.
 
@@ -87,6 +87,7 @@ class Found:
     hits: Sequence[tuple[UUID, float]]  # With scores, best first.
     total: int
     facets: Facets  # For each name: values and counts, most frequent first.
+    position: int  # Of the journal, up to which the index that was searched is complete.
 
 
 class Reader(Protocol):

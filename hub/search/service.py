@@ -7,13 +7,13 @@ A document that changed after it was indexed is left out until the index has cau
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Text, bindparam, cast, literal_column, or_, select
+from sqlalchemy import Row, Text, bindparam, cast, func, or_, select
 
 from hub.cases.models import Document
 from hub.cases.service import readable
@@ -89,12 +89,20 @@ class Search:
     filters: Mapping[str, str]
     page: int
     per_page: int
-    excluded: Collection[UUID] = field(default=())
 
     @property
     def offset(self) -> int:
         """Return the number of hits on the pages before."""
         return (self.page - 1) * self.per_page
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What index and database agree on."""
+
+    found: Found
+    rows: Mapping[UUID, Row[Any]]  # Of the hits that may be shown.
+    is_lagging: bool  # Too much is newer than the index to leave it out.
 
 
 def search(
@@ -141,65 +149,70 @@ def _search(reader: Reader, question: Question, has_text: bool, asked: Search) -
     if has_text and not question.says_something:
         nothing: Facets = {name: [] for name in FACETS}
         return Results((), asked.page, asked.per_page, 0, nothing, Marker(()))
-    changed = _changed_since(reader.position)
-    is_lagging = len(changed) > MOST_CHANGED
-    asked = Search(
-        asked.audiences, asked.filters, asked.page, asked.per_page, () if is_lagging else changed
-    )
-    found, rows = _ask(reader, question.exact, asked)
-    is_loosened = not found.total and bool(question.loose)
+    answer = _ask(reader, question.exact, asked)
+    is_loosened = not answer.found.total and bool(question.loose)
     if is_loosened:
-        found, rows = _ask(reader, question.loose, asked)
+        answer = _ask(reader, question.loose, asked)
+    found, rows = answer.found, answer.rows
     marker = Marker(question.loose_marks if is_loosened else question.exact_marks)
     return Results(
         hits=[_hit(rows[id_], score, marker) for id_, score in found.hits if id_ in rows],
         page=asked.page,
         per_page=asked.per_page,
-        total=None if is_lagging else found.total,
-        facets=None if is_lagging else found.facets,
+        total=None if answer.is_lagging else found.total,
+        facets=None if answer.is_lagging else found.facets,
         marker=marker,
         is_loosened=is_loosened and found.total > 0,
-        gap=Gap.LAGGING if is_lagging else Gap.NONE,
+        gap=Gap.LAGGING if answer.is_lagging else Gap.NONE,
     )
 
 
-def _changed_since(position: int) -> Sequence[UUID]:
-    """Return the documents that are newer than the index; beyond a thousand, some of them."""
-    rows = db.session.connection().execute(_NEWER, {"position": position})
-    return [row.id for row in rows]
+def _ask(reader: Reader, query: Query, asked: Search) -> Answer:
+    """Ask the index, then the database; ask again without what the two do not agree on.
 
-
-def _ask(reader: Reader, query: Query, asked: Search) -> tuple[Found, dict[UUID, Row[Any]]]:
-    """Ask the index, then the database; what the database no longer shows is not counted."""
-    excluded = set(asked.excluded)
+    Usually the index is complete and one query to the database says so and brings the rows.
+    """
+    excluded: set[UUID] = set()
+    is_lagging = False
     for _ in range(TRIES):
         request = Request(
             query, asked.audiences, asked.filters, excluded, asked.per_page, asked.offset
         )
         found = reader.search(request)
-        ids = [id_ for id_, _ in found.hits]
-        rows = _rows(ids, asked.audiences, reader.position)
-        if len(rows) == len(ids):
-            break
-        excluded |= set(ids) - rows.keys()
-    return found, rows
+        rows, newest = _rows(found, asked.audiences)
+        doubtful = {id_ for id_, _ in found.hits} - rows.keys()
+        if newest > found.position and not is_lagging:
+            changed = _changed_since(found.position)
+            is_lagging = len(changed) > MOST_CHANGED
+            doubtful |= set() if is_lagging else changed
+        if doubtful <= excluded:
+            return Answer(found, rows, is_lagging)
+        excluded |= doubtful
+    return Answer(found, rows, is_lagging=True)  # It changes faster than we ask: claim nothing.
 
 
-def _rows(ids: Collection[UUID], audiences: Collection[str], position: int) -> dict[UUID, Row[Any]]:
-    """Return what is shown of these documents: those that are open, as they were indexed."""
+def _rows(found: Found, audiences: Collection[str]) -> tuple[dict[UUID, Row[Any]], int]:
+    """Return what is shown of the hits, and the position of the newest document of all.
+
+    Hits that are not open to these audiences, or no longer as they were indexed, are left out.
+    """
+    ids = [id_ for id_, _ in found.hits]
+    # By the connection, past the ORM, which would take as long as the queries.
+    connection = db.session.connection()
     if not ids:
-        return {}
-    asked = {"ids": list(ids), "audiences": list(audiences), "position": position}
-    # By the connection, past the ORM, which would take as long as the query.
-    found = db.session.connection().execute(_HYDRATED, asked)
-    return {row.id: row for row in found if row.is_open}
+        return {}, connection.scalar(_NEWEST) or 0
+    values = {"ids": ids, "audiences": list(audiences), "position": found.position}
+    rows = connection.execute(_HYDRATED, values).all()
+    newest = rows[0].newest if rows else connection.scalar(_NEWEST) or 0
+    return {row.id: row for row in rows if row.is_open}, newest
 
 
-_NEWER = (
-    select(Document.id)
-    .where(Document.position > bindparam("position"))
-    .limit(literal_column(str(MOST_CHANGED + 1)))
-)
+def _changed_since(position: int) -> set[UUID]:
+    """Return the documents that are newer than the index; beyond a thousand, some of them."""
+    newer = select(Document.id).where(Document.position > position).limit(MOST_CHANGED + 1)
+    return set(db.session.scalars(newer))
+
+
 _SHOWN: Any = select(
     Document.id,
     Document.origin,
@@ -213,13 +226,15 @@ _SHOWN: Any = select(
     Document.body,
     cast(Document.fields, Text).label("fields"),  # Parsed only when the snippet is in there.
 )
+_NEWEST = select(func.max(Document.position))
 # The conditions are computed for the rows found by their keys and not searched by: an index on
 # one of them would tempt SQLite to read thousands of rows to keep ten.
 _HYDRATED = _SHOWN.add_columns(
     (
         readable(bindparam("audiences", expanding=True))  # type: ignore[arg-type]
         & (Document.position <= bindparam("position"))
-    ).label("is_open")
+    ).label("is_open"),
+    _NEWEST.scalar_subquery().label("newest"),
 ).where(Document.id.in_(bindparam("ids", expanding=True)))
 
 

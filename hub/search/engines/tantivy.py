@@ -153,7 +153,8 @@ class TantivyReader:
             self._view = self._look()
 
     def search(self, request: Request) -> Found:
-        searcher = self._view.searcher
+        view = self._view  # Another thread may look again meanwhile.
+        searcher = view.searcher
         query = _Questions(self._schema).query(request)
         by_time = None if request.query else "published_at"
         with _guarded():
@@ -172,7 +173,7 @@ class TantivyReader:
         facets = {name: _values(counted[name]["buckets"]) for name in FACETS}
         # Every document has one kind, so these add up to all of them.
         total = sum(count for _, count in facets["kind"])
-        return Found(hits, total, facets)
+        return Found(hits, total, facets, view.position)
 
     def close(self) -> None:
         """Nothing to do: the files are let go of with the object."""

@@ -200,7 +200,8 @@ class WhooshReader:
             (UUID(found[n]["id"]), float(found.score(n)) if request.query else 0.0)
             for n in range(request.offset, last)
         ]
-        return Found(hits, total, {name: values[:MOST_VALUES] for name, values in facets.items()})
+        shown = {name: values[:MOST_VALUES] for name, values in facets.items()}
+        return Found(hits, total, shown, self.position)
 
 
 def _values(counts: dict[str, int]) -> list[tuple[str, int]]:
