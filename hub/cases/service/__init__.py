@@ -14,7 +14,7 @@ from hub.cases.service.finding import (
     steps_of,
     works_of,
 )
-from hub.cases.service.page import Page, find_page, newest
+from hub.cases.service.page import find_page, newest
 from hub.cases.service.publication import publish, sign, withdraw
 from hub.cases.service.reading import find_document, readable, receive
 from hub.cases.service.rendering import keep_preview
@@ -24,7 +24,6 @@ from hub.cases.service.visibility import set_visibility
 __all__ = [
     "Approval",
     "Hands",
-    "Page",
     "Secrecy",
     "Work",
     "approve",

@@ -22,7 +22,7 @@ from hub.cases.service.review import check_grounds
 from hub.database import db
 from hub.errors import ForbiddenError, HubError
 from hub.identity.models import Actor, Role, Scope
-from hub.journal import log
+from hub.journal.models import Change
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def publish_in_bulk(case_ids: Iterable[UUID], hands: Hands) -> dict[UUID, HubErr
 
     :returns: what had to stay a draft, and why: incomplete, or of a unit that is not theirs.
     """
-    changes: list[log.Change] = []
+    changes: list[Change] = []
     held_back: dict[UUID, HubError] = {}
     for case_id in case_ids:
         work = load_work(case_id, is_locked=True)

@@ -16,6 +16,7 @@ from hub.cases.service.review import check_grounds
 from hub.database import db, insert_missing
 from hub.identity.models import Actor, Role
 from hub.journal import log
+from hub.journal.models import Change
 
 
 def sign(actor: Actor, case_id: UUID, *, version: int | None = None) -> Case:
@@ -61,7 +62,7 @@ def publish(actor: Actor, case_id: UUID, *, version: int | None = None) -> Case:
     return work.case
 
 
-def release(work: Work, actor: Actor) -> list[log.Change]:
+def release(work: Work, actor: Actor) -> list[Change]:
     """Append a signed revision to the journal; the caller hands the changes to `receive`."""
     case, revision = work.case, work.revision
     case.published_rev = case.rev

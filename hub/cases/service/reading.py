@@ -14,8 +14,7 @@ from hub.config import settings
 from hub.database import db, upsert
 from hub.errors import NotFoundError
 from hub.identity.models import EVERYBODY, MEMBERS, unit_audience
-from hub.journal.log import PUT, Change
-from hub.journal.models import LOCAL, PUBLIC, Entry, Live
+from hub.journal.models import LOCAL, PUBLIC, PUT, Change, Entry, Live
 from hub.registry.models import Node
 
 KINDS = frozenset({"case", "pilot_lesson"})

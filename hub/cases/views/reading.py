@@ -1,10 +1,12 @@
 """The first page, and the page of one case."""
 
+from typing import Any
 from uuid import UUID
 
 from flask import g, render_template
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
+from sqlalchemy import Row
 
 from hub import markup
 from hub.cases import content, service
@@ -38,15 +40,13 @@ def show(case_id: UUID) -> ResponseReturnValue:
     return render_template("cases/case.html", **shown(page), work=_work(page, g.actor))
 
 
-def shown(page: service.Page) -> dict[str, object]:
+def shown(page: Row[Any]) -> dict[str, object]:
     """Return what the template of a case needs."""
-    document = page.document
     return {
-        "document": document,
-        "kind": document.kind,
-        "fields": content.well_formed(document.kind, document.fields),
-        "text": body_of(document.body, page.html),
-        "node_name": page.node_name or document.origin,
+        "document": page,
+        "kind": page.kind,
+        "fields": content.well_formed(page.kind, page.fields),
+        "text": body_of(page.body, page.html),
     }
 
 
@@ -55,8 +55,8 @@ def body_of(body: str, html: str | None) -> Markup:
     return markup.paragraphs(body) if html is None else markup.safe(html)
 
 
-def _work(page: service.Page, actor: Actor) -> service.Work | None:
+def _work(page: Row[Any], actor: Actor) -> service.Work | None:
     """Return the case behind a document, for those who may act on it."""
-    if page.document.origin != settings().origin or not any(map(actor.holds, ACTING)):
+    if page.origin != settings().origin or not any(map(actor.holds, ACTING)):
         return None
-    return service.standing_of(page.document.id, actor)
+    return service.standing_of(page.id, actor)
