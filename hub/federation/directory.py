@@ -14,7 +14,7 @@ from hub.config import settings
 from hub.database import db
 from hub.federation.errors import NotHeadquartersError
 from hub.journal import log
-from hub.journal.models import DIRECTORY, GROUP, PUBLIC, Entry, Live, partner_channel
+from hub.journal.models import DIRECTORY, GROUP, PUBLIC, PUT, Entry, Live, partner_channel
 from hub.journal.signing import node_keys
 from hub.registry import service as registry
 from hub.registry.models import NodeKey
@@ -104,7 +104,7 @@ def _newest(entry_id: str) -> Entry | None:
 def _channels_of(entry_id: str) -> set[str]:
     here = settings().origin
     statement = select(Live.channel).where(
-        Live.iss == here, Live.origin == here, Live.entry_id == entry_id, Live.op == log.PUT
+        Live.iss == here, Live.origin == here, Live.entry_id == entry_id, Live.op == PUT
     )
     return set(db.session.scalars(statement))
 
@@ -116,7 +116,7 @@ def _live_in(channel: str, entry_ids: list[str]) -> set[str]:
         Live.channel == channel,
         Live.origin == here,
         Live.entry_id.in_(entry_ids),
-        Live.op == log.PUT,
+        Live.op == PUT,
     )
     return set(db.session.scalars(statement))
 

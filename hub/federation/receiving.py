@@ -17,7 +17,16 @@ from hub.federation.models import Quarantined
 from hub.federation.protocol import MAX_VIA, Item
 from hub.journal import log
 from hub.journal.errors import VerificationError
-from hub.journal.models import DIRECTORY, GROUP, Entry, Live, LogItem, Release, partner_channel
+from hub.journal.models import (
+    DIRECTORY,
+    GROUP,
+    RETRACT,
+    Entry,
+    Live,
+    LogItem,
+    Release,
+    partner_channel,
+)
 from hub.journal.verification import VerifiedEntry, VerifiedRelease, verify_entry, verify_release
 from hub.registry import service as registry
 from hub.registry.models import Peer, PeerKind
@@ -160,7 +169,7 @@ class Intake:
         :raises VerificationError: at ingest when the bytes are not those that were released, or
             their key is not known yet: the sender has the good ones and will send them again.
         """
-        if item.entry is None or release.statement["op"] == log.RETRACT:
+        if item.entry is None or release.statement["op"] == RETRACT:
             return None
         try:
             entry = verify_entry(item.entry, self._key_of)

@@ -7,11 +7,9 @@ a commit that is still under way (docs/federation.md, Rules).
 
 import secrets
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Update, exists, select, update
+from sqlalchemy import select
 
 from hub import clock
 from hub.config import settings
@@ -19,44 +17,19 @@ from hub.database import db, insert_missing, upsert
 from hub.journal.models import (
     JOURNAL,
     LOCAL,
+    PUT,
+    RETRACT,
     Chain,
+    Change,
     Cursor,
     Entry,
     Head,
     Live,
-    LogItem,
     Release,
 )
 from hub.journal.signing import ENTRY, RELEASE, Signed, node_keys
+from hub.journal.storage import Appended, store, write_entries
 from hub.journal.verification import VerifiedEntry, VerifiedRelease
-
-PUT = "put"
-RETRACT = "retract"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One release that the journal has taken in."""
-
-    position: int
-    origin: str
-    entry_id: str
-    channel: str
-    op: str
-    iat: int  # Seconds since 1970, as the issuer says.
-    received_at: datetime
-
-
-@dataclass(frozen=True)
-class Appended:
-    """A release and its entry on their way into the journal."""
-
-    release: Signed
-    statement: dict[str, Any]
-    entry: Signed | None
-    document: dict[str, Any] | None
-    via: int
-    is_offered: bool  # Joins the log that this node offers to the readers of the channel.
 
 
 def publish(
@@ -117,7 +90,7 @@ def append_received(
 
     :param heads: what `lock_heads` returned, for the channels of all that is offered on.
     """
-    return _store(
+    return store(
         [
             Appended(
                 release.signed,
@@ -206,7 +179,7 @@ def _issue(
     """Write one release for each channel that gains or loses the entry, heads locked last."""
     channels = sorted(put | lost)
     if entry:
-        _write_entries([(entry, document)])
+        write_entries([(entry, document)])
     heads = lock_heads([channel for channel in channels if channel != LOCAL])
     chains = chains_of(settings().origin, channels)
     appended = []
@@ -215,7 +188,7 @@ def _issue(
         statement = _statement(channel, op, document, digest, chains.get(channel))
         release = node_keys().sign(statement, RELEASE)
         appended.append(Appended(release, statement, None, document, 0, channel != LOCAL))
-    return _store(appended, heads)
+    return store(appended, heads)
 
 
 def _statement(
@@ -242,115 +215,3 @@ def chains_of(iss: str, channels: Collection[str]) -> dict[str, Chain]:
     statement = select(Chain).where(Chain.iss == iss, Chain.channel.in_(channels))
     rows = db.session.scalars(statement.execution_options(populate_existing=True))
     return {chain.channel: chain for chain in rows}
-
-
-def _store(items: Sequence[Appended], heads: dict[str, Head]) -> list[Change]:
-    """Insert releases at the next positions, and all that follows from them."""
-    if not items:
-        return []
-    now = clock.now()
-    _write_entries([(i.entry, i.document) for i in items if i.entry and i.document])
-    releases: list[dict[str, Any]] = []
-    offered: list[dict[str, Any]] = []
-    for item in items:
-        heads[JOURNAL].seq += 1
-        releases.append(_release_row(item, heads[JOURNAL].seq, now))
-        if item.is_offered:
-            head = heads[item.statement["ch"]]
-            head.seq += 1
-            offered.append(
-                {
-                    "channel": head.name,
-                    "seq": head.seq,
-                    "position": heads[JOURNAL].seq,
-                    "via": item.via,
-                }
-            )
-    db.session.execute(db.insert(Release), releases)
-    if offered:
-        db.session.execute(db.insert(LogItem), offered)
-    _move_chains(releases)
-    _move_live(releases)
-    db.session.flush()
-    return [
-        Change(
-            position=row["position"],
-            origin=row["origin"],
-            entry_id=row["entry_id"],
-            channel=row["channel"],
-            op=row["op"],
-            iat=item.statement["iat"],
-            received_at=now,
-        )
-        for row, item in zip(releases, items, strict=True)
-    ]
-
-
-def _release_row(item: Appended, at: int, now: datetime) -> dict[str, Any]:
-    statement = item.statement
-    return {
-        "position": at,
-        "digest": item.release.digest,
-        "iss": statement["iss"],
-        "epoch": statement["epoch"],
-        "channel": statement["ch"],
-        "seq": statement["seq"],
-        "op": statement["op"],
-        "origin": item.document["origin"] if item.document else statement["iss"],
-        "entry_id": statement["id"],
-        "rev": statement["rev"],
-        "entry_digest": statement["digest"],
-        "header": item.release.header,
-        "payload": item.release.payload,
-        "signature": item.release.signature,
-        "received_at": now,
-    }
-
-
-def _write_entries(entries: Sequence[tuple[Signed, dict[str, Any]]]) -> None:
-    rows = {
-        entry.digest: {
-            "digest": entry.digest,
-            "origin": document["origin"],
-            "entry_id": document["id"],
-            "rev": document["rev"],
-            "type": document["type"],
-            "header": entry.header,
-            "payload": entry.payload,
-            "signature": entry.signature,
-        }
-        for entry, document in entries
-    }
-    # A text that had been dropped comes back when its entry is released again.
-    upsert(Entry, list(rows.values()), keys=("digest",), changing=("payload",))
-
-
-def _move_chains(releases: Sequence[dict[str, Any]]) -> None:
-    last = {
-        (row["iss"], row["channel"]): {
-            name: row[name] for name in ("iss", "channel", "epoch", "seq", "digest")
-        }
-        for row in releases
-    }
-    upsert(Chain, list(last.values()), keys=("iss", "channel"))
-
-
-def _move_live(releases: Sequence[dict[str, Any]]) -> None:
-    names = ("iss", "channel", "origin", "entry_id", "op", "seq", "rev", "entry_digest")
-    keys = ("iss", "channel", "origin", "entry_id")
-    last = {tuple(row[k] for k in keys): {n: row[n] for n in names} for row in releases}
-    upsert(Live, list(last.values()), keys=keys)
-    touched = sorted({row["entry_id"] for row in releases if row["rev"] > 1 or row["op"] != PUT})
-    for start in range(0, len(touched), 500):
-        db.session.execute(_drop_texts(touched[start : start + 500]))
-
-
-def _drop_texts(entry_ids: Sequence[str]) -> Update:
-    """Forget the text of every entry that no audience may read any longer."""
-    is_live = exists().where(Live.entry_digest == Entry.digest, Live.op == PUT)
-    return (
-        update(Entry)
-        .where(Entry.entry_id.in_(entry_ids), Entry.payload.is_not(None), ~is_live)
-        .values(payload=None)
-        .execution_options(synchronize_session=False)
-    )

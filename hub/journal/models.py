@@ -1,5 +1,6 @@
 """Tables of the journal: entries, releases, and what follows from them."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint
@@ -12,6 +13,9 @@ GROUP = "group"
 PUBLIC = "public"
 DIRECTORY = "dir"
 PARTNER = "partner:"
+
+PUT = "put"
+RETRACT = "retract"
 
 JOURNAL = "journal"  # Name of the head that counts local positions.
 
@@ -125,3 +129,16 @@ class Cursor(Base):
     name: Mapped[str] = mapped_column(String(400), primary_key=True)
     value: Mapped[str] = mapped_column(String(60))
     moved_at: Mapped[datetime]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One release that the journal has taken in."""
+
+    position: int
+    origin: str
+    entry_id: str
+    channel: str
+    op: str
+    iat: int  # Seconds since 1970, as the issuer says.
+    received_at: datetime
