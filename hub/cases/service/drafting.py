@@ -76,7 +76,6 @@ def create(
     revision = _revision(case, content)
     revision.note = note
     db.session.add(revision)
-    db.session.flush()
     record("case.created", actor_id=actor.person_id, subject=str(case.id), kind=kind)
     return case
 
@@ -136,7 +135,6 @@ def touch(case: Case, state: State | None = None) -> None:
         case.state = state
     case.version += 1
     case.changed_at = clock.now()
-    db.session.flush()
 
 
 def units_of(actor: Actor) -> Sequence[Organisation]:
