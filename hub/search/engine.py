@@ -5,8 +5,8 @@ back ids and scores, and counts. Each module in `engines/` is the only one that 
 """
 
 import importlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -70,9 +70,9 @@ class Request:
     """A query, and which documents it is about."""
 
     query: Query
-    audiences: Collection[str]  # Only documents with one of these exist for the asker.
-    filters: Mapping[str, str] = field(default_factory=dict)  # By names of `FACETS`.
-    excluded: Collection[UUID] = ()  # Documents that changed since they were indexed.
+    audiences: frozenset[str]  # Only documents with one of these exist for the asker.
+    filters: tuple[tuple[str, str], ...] = ()  # Names of `FACETS` with the value wanted.
+    excluded: frozenset[UUID] = frozenset()  # Documents that changed since they were indexed.
     limit: int = 10
     offset: int = 0
 

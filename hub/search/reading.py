@@ -4,8 +4,10 @@ import threading
 from pathlib import Path
 
 from hub.config import Settings
-from hub.search.engine import BrokenIndexError, Reader
+from hub.search.engine import BrokenIndexError, Found, Reader, Request
 from hub.search.folder import Folder, engine_of
+
+KEPT = 256  # Answers of the index that a process keeps for as long as the index stands.
 
 
 class OpenIndex:
@@ -16,6 +18,8 @@ class OpenIndex:
         self._lock = threading.Lock()
         self._reader: Reader | None = None
         self._stamp: tuple[int, int] | None = None
+        self._kept: dict[Request, Found] = {}
+        self._kept_at: tuple[Reader, int] | None = None
 
     def newest(self) -> Reader | None:
         """Return the index as last committed; None while there is none.
@@ -32,6 +36,24 @@ class OpenIndex:
         if self._reader:
             self._reader.refresh()
         return self._reader
+
+    def search(self, reader: Reader, request: Request) -> Found:
+        """Ask the index, or remember what it answered: until it changes it says the same.
+
+        What is remembered are ids and counts. The database decides about them each time.
+
+        :raises BrokenIndexError: when its files are damaged.
+        """
+        kept = self._kept
+        if self._kept_at != (reader, reader.position) or len(kept) >= KEPT:
+            kept = self._kept = {}
+            self._kept_at = (reader, reader.position)
+        found = kept.get(request)
+        if found is None:
+            found = reader.search(request)
+            if found.position == reader.position:
+                kept[request] = found
+        return found
 
     def give_up(self) -> None:
         """Drop an index that failed, and ask the follower to look at it."""

@@ -6,11 +6,12 @@ A document that changed after it was indexed is left out until the index has cau
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, Text, bindparam, cast, func, or_, select
@@ -21,7 +22,7 @@ from hub.config import of_this_node
 from hub.database import db
 from hub.registry.models import Node
 from hub.search import analysis, indexing
-from hub.search.engine import FACETS, BrokenIndexError, Facets, Found, Query, Reader, Request
+from hub.search.engine import FACETS, BrokenIndexError, Facets, Found, Query, Request
 from hub.search.errors import FarPageError, LongPageError, LongQueryError
 from hub.search.queries import LONGEST, Question, understand
 from hub.search.reading import OpenIndex
@@ -31,6 +32,7 @@ PER_PAGE = 10
 MOST_PER_PAGE = 50
 DEEPEST = 10_000  # Hits that can be paged through.
 MOST_CHANGED = 1_000  # Documents newer than the index that a query can leave out.
+Engine = Callable[[Request], Found]
 TRIES = 3  # A hit may be withdrawn between index and database; then we ask again without it.
 
 
@@ -42,8 +44,7 @@ class Gap(StrEnum):
     REBUILDING = "rebuilding"  # There is no index; only titles were compared.
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """One document that was found."""
 
     id: UUID
@@ -85,8 +86,8 @@ class Results:
 class Search:
     """What is asked, in bounds."""
 
-    audiences: Collection[str]
-    filters: Mapping[str, str]
+    audiences: frozenset[str]
+    filters: tuple[tuple[str, str], ...]
     page: int
     per_page: int
 
@@ -133,26 +134,31 @@ def search(
     if page < 1 or page * per_page > DEEPEST:
         raise FarPageError(field="page", limit=DEEPEST)
     given = {"kind": kind, "category": category, "unit": unit, "origin": origin}
-    filters = {name: _storable(given[name]) for name in FACETS if given[name]}
-    asked = Search(audiences, filters, page, per_page)
+    filters = tuple((name, _storable(given[name])) for name in FACETS if given[name])
+    asked = Search(frozenset(audiences), filters, page, per_page)
     index = of_this_node(OpenIndex)
     try:
         reader = index.newest()
         if reader is not None:
-            return _search(reader, understand(text), bool(text.strip()), asked)
+            question = understand(text)
+            if text.strip() and not question.says_something:
+                return _nothing(asked)
+            return _search(partial(index.search, reader), question, asked)
     except BrokenIndexError:
         index.give_up()
     return _search_titles(text, asked)
 
 
-def _search(reader: Reader, question: Question, has_text: bool, asked: Search) -> Results:
-    if has_text and not question.says_something:
-        nothing: Facets = {name: [] for name in FACETS}
-        return Results((), asked.page, asked.per_page, 0, nothing, Marker(()))
-    answer = _ask(reader, question.exact, asked)
+def _nothing(asked: Search) -> Results:
+    facets: Facets = {name: [] for name in FACETS}
+    return Results((), asked.page, asked.per_page, 0, facets, Marker(()))
+
+
+def _search(engine: Engine, question: Question, asked: Search) -> Results:
+    answer = _ask(engine, question.exact, asked)
     is_loosened = not answer.found.total and bool(question.loose)
     if is_loosened:
-        answer = _ask(reader, question.loose, asked)
+        answer = _ask(engine, question.loose, asked)
     found, rows = answer.found, answer.rows
     marker = Marker(question.loose_marks if is_loosened else question.exact_marks)
     return Results(
@@ -167,18 +173,18 @@ def _search(reader: Reader, question: Question, has_text: bool, asked: Search) -
     )
 
 
-def _ask(reader: Reader, query: Query, asked: Search) -> Answer:
+def _ask(engine: Engine, query: Query, asked: Search) -> Answer:
     """Ask the index, then the database; ask again without what the two do not agree on.
 
     Usually the index is complete and one query to the database says so and brings the rows.
     """
-    excluded: set[UUID] = set()
+    excluded: frozenset[UUID] = frozenset()
     is_lagging = False
     for _ in range(TRIES):
         request = Request(
             query, asked.audiences, asked.filters, excluded, asked.per_page, asked.offset
         )
-        found = reader.search(request)
+        found = engine(request)
         rows, newest = _rows(found, asked.audiences)
         doubtful = {id_ for id_, _ in found.hits} - rows.keys()
         if newest > found.position and not is_lagging:
@@ -265,7 +271,7 @@ def _search_titles(text: str, asked: Search) -> Results:
     words = text.split()[:8]
     statement = _SHOWN.where(
         readable(asked.audiences),
-        *(getattr(Document, name) == value for name, value in asked.filters.items()),
+        *(getattr(Document, name) == value for name, value in asked.filters),
         *(
             or_(*(Document.title.contains(form, autoescape=True) for form in _forms(word)))
             for word in words

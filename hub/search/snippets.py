@@ -14,6 +14,7 @@ DOTS = "…"
 
 # Signs of Markdown: of bold text and code; of headings, quotations, lists and tables.
 _INSIDE = re.compile(r"\*\*|`+")
+_SIGNS = frozenset("*`#>-+|")
 _BETWEEN = re.compile(r"^[ \t]*(?:#{1,6}|>|[-*+])[ \t]+|\|[-| :]*", re.MULTILINE)
 _ENDS = "。！？；.!?;\n"
 
@@ -80,7 +81,9 @@ class Marker:
 
 def _plain(text: str) -> str:
     """Return a piece of Markdown as one line without its signs."""
-    return " ".join(_BETWEEN.sub(" ", _INSIDE.sub("", text)).split())
+    if not _SIGNS.isdisjoint(text):
+        text = _BETWEEN.sub(" ", _INSIDE.sub("", text))
+    return " ".join(text.split())
 
 
 def _finds(text: str, word: str, most: int = 50) -> list[int]:

@@ -20,7 +20,7 @@ TEXTS = {
 }
 AUDIENCES = {"hidden": "unit:1"}
 KINDS = {"network": "pilot_lesson"}
-EVERYBODY = ("public",)
+EVERYBODY = frozenset({"public"})
 
 
 def name_of(name: str) -> UUID:
@@ -119,8 +119,8 @@ def test_single_characters_only_add_to_the_score(reader):
 
 def test_only_the_askers_audiences_exist(reader):
     assert find(reader, phrase("保密方案")) == []
-    assert find(reader, phrase("保密方案"), audiences=("public", "unit:1")) == ["hidden"]
-    assert find(reader, phrase("责任区"), audiences=()) == []
+    assert find(reader, phrase("保密方案"), audiences=frozenset({"public", "unit:1"})) == ["hidden"]
+    assert find(reader, phrase("责任区"), audiences=frozenset()) == []
 
 
 def test_counts_cover_the_askers_documents_only_and_are_exact(reader):
@@ -129,14 +129,16 @@ def test_counts_cover_the_askers_documents_only_and_are_exact(reader):
     assert (found.total, found.position) == (3, 7)
     assert found.facets["kind"] == [("case", 3)]
     assert found.facets["unit"] == [("示范 第一党支部", 3)]
-    assert reader.search(Request(phrase("责任区"), ("unit:1",))).facets["kind"] == [("case", 1)]
+    assert reader.search(Request(phrase("责任区"), frozenset({"unit:1"}))).facets["kind"] == [
+        ("case", 1)
+    ]
     assert reader.search(Request(phrase("保密"), EVERYBODY)).facets["kind"] == []
 
 
 def test_filters_leave_only_what_fits(reader):
-    assert find(reader, Query(), filters={"kind": "pilot_lesson"}) == ["network"]
-    assert find(reader, Query(), filters={"unit": "示范"}) == []
-    assert len(find(reader, Query(), filters={"unit": "示范 第一党支部"})) == 5
+    assert find(reader, Query(), filters=(("kind", "pilot_lesson"),)) == ["network"]
+    assert find(reader, Query(), filters=(("unit", "示范"),)) == []
+    assert len(find(reader, Query(), filters=(("unit", "示范 第一党支部"),))) == 5
 
 
 def test_without_words_the_newest_come_first(reader):
@@ -150,7 +152,9 @@ def test_pages_follow_each_other(reader):
 
 
 def test_excluded_documents_are_neither_found_nor_counted(reader):
-    request = Request(phrase("责任区"), EVERYBODY, excluded=[name_of("area"), name_of("none")])
+    request = Request(
+        phrase("责任区"), EVERYBODY, excluded=frozenset({name_of("area"), name_of("none")})
+    )
 
     assert reader.search(request).total == 2
     assert name_of("area") not in [hit for hit, _ in reader.search(request).hits]

@@ -220,11 +220,11 @@ def test_a_failed_search_makes_the_follower_look(node, monkeypatch):
     index = of_this_node(service.OpenIndex)
     reader = index.newest()
 
-    def fail(request: object) -> None:
+    def fail(reader: object, request: object) -> None:
         raise BrokenIndexError
 
     with monkeypatch.context() as patched:
-        patched.setattr(reader, "search", fail)
+        patched.setattr(type(reader), "search", fail)
         assert service.search("责任区", audiences={EVERYBODY}).gap == "rebuilding"
     for path in index.folder.current().glob("*.term"):
         content = path.read_bytes()

@@ -214,9 +214,7 @@ class _Questions:
         """Return the whole query: what scores, and around it what only decides."""
         parts = self._scored(request.query)
         parts.append((Occur.Must, self._one_of("audience", request.audiences)))
-        parts += [
-            (Occur.Must, self._one_of(name, [value])) for name, value in request.filters.items()
-        ]
+        parts += [(Occur.Must, self._one_of(name, [value])) for name, value in request.filters]
         if request.excluded:
             excluded = tantivy.Query.term_set_query(
                 self.schema, "id", [str(document_id) for document_id in request.excluded]

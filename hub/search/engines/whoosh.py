@@ -211,7 +211,7 @@ def _values(counts: dict[str, int]) -> list[tuple[str, int]]:
 def _shown(request: Request) -> Any:
     """Return the filter: what decides and does not score."""
     parts = [query.Or([query.Term("audience", one) for one in sorted(request.audiences)])]
-    parts += [query.Term(name, value) for name, value in request.filters.items()]
+    parts += [query.Term(name, value) for name, value in request.filters]
     return query.And(parts)
 
 
