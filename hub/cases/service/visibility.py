@@ -10,6 +10,7 @@ from hub.cases.service.audience import channels_of, check_audience, is_wider
 from hub.cases.service.drafting import touch
 from hub.cases.service.finding import KEEPERS, Work, work_for
 from hub.cases.service.reading import receive
+from hub.database import db
 from hub.identity.models import Actor
 from hub.journal import log
 
@@ -88,4 +89,5 @@ def _narrow(case: Case, wanted: Visibility, partners: list[str]) -> None:
 
 
 def _readdress(case: Case) -> None:
+    db.session.flush()  # What is shown at home follows from the case.
     receive(log.readdress(case.entry_id, channels_of(case.visibility, case.partners)))
