@@ -11,6 +11,7 @@ from rich.progress import Progress
 from sqlalchemy import select
 
 from hub.cases.fields import CATEGORIES, VISIBILITIES
+from hub.cases.follower import render_missing
 from hub.cases.importing import bringing, texts
 from hub.cases.importing.bringing import Brought, Terms
 from hub.cases.importing.notes import Note
@@ -66,6 +67,7 @@ def _bring_all(path: Path, terms: Terms) -> Brought:
         task = progress.add_task(path.name, total=None)
         for batch in _batches(texts.read(path)):
             total += bringing.bring(batch, terms)
+            render_missing(len(batch))
             progress.update(task, advance=len(batch), description=f"{path.name}: {total.count}")
     return total
 
