@@ -46,6 +46,7 @@ def propagation(times: int) -> Iterator[Measure]:
     """Publish on one subsidiary until the API of the other finds it, through headquarters."""
     with _folder() as folder, federation(folder, GROUP) as live:
         yield Measure("idle_memory", _idle_memory(live["subsidiary-1"]), "MB", 200)
+        yield Measure("restart_to_ready", _restart(live["subsidiary-1"]), "s", 5)
         author, reader = live["subsidiary-2"], live["subsidiary-1"]
         taken = [_time_one(author, reader, f"wkq{number:05}z") for number in range(times)]
     yield Measure("propagation_p50", statistics.median(taken), "s", 0.5)
@@ -66,6 +67,14 @@ def _idle_memory(node: LiveNode) -> float:
     return pss_megabytes(node.served.process.pid)
 
 
+def _restart(node: LiveNode) -> float:
+    node.served.process.kill()
+    node.served.process.wait()
+    start = time.perf_counter()
+    node.served.start()
+    return time.perf_counter() - start
+
+
 def reading(count: int) -> Iterator[Measure]:
     """Search and case pages over imported documents, on SQLite; then a first pull of them all."""
     with _folder() as folder, federation(folder, ["headquarters"], SERVER) as live:
@@ -73,7 +82,7 @@ def reading(count: int) -> Iterator[Measure]:
         ids = load(node, folder, count)
         found = latencies(_searches(node, 500))
         yield Measure("search_p95", 1000 * percentile(found, 0.95), "ms", 30)
-        shares = _shares(node, {"search": _searches(node, 200), "case": _pages(node, ids)})
+        shares = _shares(node, {"search": _searches(node, 2000), "case": _pages(node, ids)})
         yield Measure("search_share", shares["search"], "of an empty route", 0.15, is_least=True)
         yield Measure("case_share", shares["case"], "of an empty route", 0.22, is_least=True)
         yield _first_pull(node, folder, count)

@@ -10,18 +10,15 @@ Each may be killed at any time: what it had committed stays, and it is started a
 them die with the parent.
 """
 
-import ctypes
 import fcntl
 import gc
 import logging
 import os
 import signal
 import socket
-import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,16 +33,14 @@ from hub.errors import HubError, mark
 from hub.federation.follower import Follower
 from hub.journal import log
 from hub.search import follower as search_follower
+from hub.supervision import PATIENCE, Child, Supervisor, settle
 
 logger = logging.getLogger("hub.serve")
 
 PAUSE = 0.05  # Seconds between two looks at the journal: a publication is found within these.
-PATIENCE = 4.0  # Seconds that children get to stop by themselves.
+STILL = 1.0  # Seconds after which a journal that does not move counts as standing still.
+LONGEST_PLAIN = 10.0  # Seconds that a body waits for its rendering while the journal moves.
 GRACE = 2.0  # Seconds that the children of a killed parent get to be gone.
-STEADY = 10.0  # Seconds after which a child counts as healthy again.
-LONGEST_DELAY = 15.0  # Seconds between two starts of a child that keeps failing.
-SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
-PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15  # linux/prctl.h
 
 
 class AddressTakenError(HubError):
@@ -154,133 +149,31 @@ def _follow(work: Callable[[threading.Event], None]) -> None:
 
 
 def _keep_index(app: Flask, stop: threading.Event) -> None:
-    """Bring what is new in the journal into the index, and render it, until told to stop."""
+    """Bring what is new in the journal into the index, and render it, until told to stop.
+
+    Rendering costs more than indexing, and pages show plain text until then; so it waits until the
+    journal stands still, yet not for ever.
+    """
+    rendered_at = time.monotonic()
     with app.app_context():
         while not stop.is_set():
             done = log.position()
-            while search_follower.follow_once() or cases_follower.render_missing():
-                if stop.is_set():
-                    return
-            _wait_for_more(done, stop)
+            while search_follower.follow_once() and not stop.is_set():
+                pass
+            moves = _moves_on(done, stop)
+            if not moves or time.monotonic() - rendered_at > LONGEST_PLAIN:
+                while cases_follower.render_missing() and log.position() == done:
+                    if stop.is_set():
+                        return
+                rendered_at = time.monotonic()
 
 
-def _wait_for_more(done: int, stop: threading.Event) -> None:
-    """Wait until the journal moves on; at most a second, for the index may need a look too."""
-    end = time.monotonic() + 1
+def _moves_on(done: int, stop: threading.Event) -> bool:
+    """Wait until the journal moves on from a position; False if it stands still for a second."""
+    end = time.monotonic() + STILL
     while time.monotonic() < end and not stop.wait(PAUSE):
         position = log.position()
         db.session.rollback()  # An open read would keep the database from tidying up.
         if position != done:
-            return
-
-
-@dataclass
-class Child:
-    """A process of the node."""
-
-    name: str
-    work: Callable[[], None]
-    pid: int = 0
-    started_at: float = 0.0
-    failures: int = 0
-    due_at: float = field(default_factory=time.monotonic)
-
-    def start(self) -> None:
-        """Fork; the new process does its work and ends without returning here."""
-        parent = os.getpid()
-        self.started_at = time.monotonic()
-        self.pid = os.fork()
-        if self.pid == 0:
-            status = 1
-            try:
-                settle(self.name, parent)
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-                self.work()
-                status = 0
-            except SystemExit as end:
-                status = end.code if isinstance(end.code, int) else 1
-            except Exception:
-                logger.exception("%s failed", self.name)
-            finally:
-                logging.shutdown()
-                os._exit(status)
-
-    def ended(self, status: int) -> None:
-        """Note that the process is gone, and when to start the next: the first time at once."""
-        now = time.monotonic()
-        self.failures = 0 if now - self.started_at > STEADY else self.failures + 1
-        delay = min(0.25 * 2**self.failures, LONGEST_DELAY) if self.failures > 1 else 0.0
-        self.pid, self.due_at = 0, now + delay
-        code = os.waitstatus_to_exitcode(status)
-        logger.warning("%s ended (%d); starting it again in %.1f s", self.name, code, delay)
-
-
-class Supervisor:
-    """Starts children, starts them again when they end, and stops them."""
-
-    def __init__(self, children: Sequence[Child]) -> None:
-        self.children = children
-
-    def run(self) -> None:
-        """Keep all children alive until SIGTERM or SIGINT."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        try:
-            while True:
-                self._start_due()
-                received = signal.sigtimedwait(SIGNALS, self._patience())
-                if received and received.si_signo != signal.SIGCHLD:
-                    return
-                self._reap()
-        finally:
-            self._stop()
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-    def _start_due(self) -> None:
-        for child in self.children:
-            if not child.pid and child.due_at <= time.monotonic():
-                child.start()
-
-    def _patience(self) -> float:
-        waiting = [child.due_at - time.monotonic() for child in self.children if not child.pid]
-        return max(min([60.0, *waiting]), 0.0)
-
-    def _reap(self, *, note: bool = True) -> None:
-        for child in self.children:
-            if child.pid:
-                pid, status = os.waitpid(child.pid, os.WNOHANG)
-                if pid and note:
-                    child.ended(status)
-                elif pid:
-                    child.pid = 0
-
-    def _stop(self) -> None:
-        deadline = time.monotonic() + PATIENCE
-        self._signal(signal.SIGTERM)
-        while self._alive() and (left := deadline - time.monotonic()) > 0:
-            signal.sigtimedwait({signal.SIGCHLD}, left)
-            self._reap(note=False)
-        self._signal(signal.SIGKILL)
-        while self._alive():
-            signal.sigtimedwait({signal.SIGCHLD}, 1.0)
-            self._reap(note=False)
-
-    def _signal(self, number: signal.Signals) -> None:
-        for child in self.children:
-            if child.pid:
-                os.kill(child.pid, number)
-
-    def _alive(self) -> bool:
-        return any(child.pid for child in self.children)
-
-
-def settle(name: str, parent: int) -> None:
-    """Name this process and let the kernel end it when its parent does.
-
-    :param parent: id of the process that has just forked this one.
-    """
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(PR_SET_NAME, f"hub-{name}".encode())
-        libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
-    if os.getppid() != parent:  # It ended before the kernel knew.
-        os._exit(1)
+            return True
+    return False

@@ -20,7 +20,7 @@ from hub.demo.loading import add_organisations, load, samples
 from hub.demo.nodes import DemoNode, found_all
 from hub.demo.people import add_accounts
 from hub.errors import HubError, mark
-from hub.serve import settle
+from hub.supervision import settle
 
 SLOWEST_START = 30.0  # Seconds.
 PAUSE = 0.1
