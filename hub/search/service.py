@@ -18,7 +18,7 @@ from sqlalchemy import Row, Text, bindparam, cast, func, or_, select
 
 from hub.cases.models import Document
 from hub.cases.service import readable
-from hub.config import of_this_node
+from hub.config import of_this_node, settings
 from hub.database import db
 from hub.registry.models import Node
 from hub.search import analysis, indexing
@@ -255,14 +255,12 @@ def _hit(row: Row[Any], score: float, marker: Marker) -> Hit:
         published_at=row.published_at,
         synced_at=row.synced_at,
         score=score,
-        snippet=marker.cut(_texts(row)),
+        snippet=marker.cut((row.summary, row.body), _more_texts(row)),
     )
 
 
-def _texts(row: Row[Any]) -> Iterator[str]:
-    """Yield the texts that a snippet may come from, the most telling first."""
-    yield row.summary
-    yield row.body
+def _more_texts(row: Row[Any]) -> Iterator[str]:
+    """Yield the texts of the fields; parsing them is left until one is asked for."""
     yield from indexing.texts_of(json.loads(row.fields))
 
 
@@ -299,4 +297,4 @@ def node_names(results: Results) -> dict[str, str]:
     origins = {hit.origin for hit in results.hits}
     origins |= {value for value, _ in (results.facets or {}).get("origin", [])}
     rows = db.session.execute(select(Node.origin, Node.name).where(Node.origin.in_(origins)))
-    return {row.origin: row.name for row in rows}
+    return {row.origin: row.name for row in rows} | {settings().origin: settings().name}

@@ -43,31 +43,39 @@ class Marker:
                 marked[first : last + 1] = b"\1" * (last + 1 - first)
         return tuple(_parts(text, marked))
 
-    def cut(self, texts: Iterable[str]) -> tuple[Part, ...]:
-        """Return a snippet of the first text that holds a word, else the beginning of the first."""
-        seen: list[str] = []
-        for text in filter(None, texts):
+    def cut(self, texts: Sequence[str], more: Iterable[str] = ()) -> tuple[Part, ...]:
+        """Return a snippet of the text that holds most of the words, else of the first one.
+
+        :param more: texts to look at only when those hold none.
+        """
+        seen = [text for text in texts if text]
+        if self._words:
             # Most texts hold a word as it is folded; folding all of them would take longest.
-            start = self._densest(text.lower())
-            if start is not None:
-                return self._window(text, start)
-            seen.append(text)
-            if not self._words:
-                break
-        for text in seen:
-            start = self._densest(analysis.fold(text))
-            if start is not None:
-                return self._window(text, start)
+            for prepare in (str.lower, analysis.fold):
+                best = max(((*self._densest(prepare(text)), text) for text in seen), default=None)
+                if best and best[0]:
+                    return self._window(best[2], -best[1])
+                for text in more:
+                    seen.append(text)
+                    count, place = self._densest(prepare(text))
+                    if count:
+                        return self._window(text, -place)
         return self._window(seen[0], 0) if seen else ()
 
-    def _densest(self, text: str) -> int | None:
-        """Return where the piece begins that holds the most different words."""
-        most = 1 if len(self._words) == 1 else LOOKED_AT
-        starts = sorted(start for word in self._words for start in _finds(text, word, most))
-        if not starts:
-            return None
+    def _densest(self, text: str) -> tuple[int, int]:
+        """Return how many of the words the best piece of a text holds, and minus where it is."""
+        if len(self._words) == 1:
+            place = next(iter(_finds(text, self._words[0], most=1)), None)
+            return (0, 0) if place is None else (1, -place)
+        places = sorted((n, w) for w in self._words for n in _finds(text, w, most=LOOKED_AT))
         reach = LENGTH - BEFORE
-        return max(starts, key=lambda s: (sum(s <= other < s + reach for other in starts), -s))
+        best, first = (0, 0), 0
+        for last, (place, _) in enumerate(places):
+            while place - places[first][0] > reach:
+                first += 1
+            held = len({word for _, word in places[first : last + 1]})
+            best = max(best, (held, -places[first][0]))
+        return best
 
     def _window(self, text: str, place: int) -> tuple[Part, ...]:
         start = max(0, min(place, len(text) - LENGTH + BEFORE) - BEFORE)

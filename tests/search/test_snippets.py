@@ -52,6 +52,19 @@ def test_a_snippet_shows_the_place_where_most_words_are():
     assert "<mark>牌子</mark>和<mark>责任</mark>" in snippet
 
 
+def test_a_snippet_is_of_the_text_that_holds_most_words():
+    texts = ("只有责任。", "责任和牌子。")
+
+    assert as_html(Marker(["责任", "牌子"]).cut(texts)) == "<mark>责任</mark>和<mark>牌子</mark>。"
+
+
+def test_more_texts_are_looked_at_when_the_first_hold_none():
+    marker = Marker(["责任"])
+
+    assert as_html(marker.cut(["开头"], iter(["別的", "責任"]))) == "<mark>責任</mark>"
+    assert as_html(marker.cut(["开头"], iter(["別的"]))) == "开头"
+
+
 def test_without_a_word_a_snippet_is_the_beginning():
     assert as_html(Marker([]).cut(["", "开头。", "后面"])) == "开头。"
     assert as_html(Marker(["没有"]).cut(["开头。"])) == "开头。"
