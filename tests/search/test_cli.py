@@ -1,0 +1,51 @@
+"""The commands about the index."""
+
+import shutil
+
+import pytest
+from click.testing import CliRunner
+from flask import Flask
+
+from hub.config import of_this_node, settings
+from hub.search.cli import search
+from hub.search.folder import Folder
+from hub.search.follower import Follower, follow_once
+from tests.search.published import publish
+
+
+@pytest.fixture
+def node(alpha: Flask):
+    with alpha.app_context():
+        publish("责任区")
+        follow_once()
+        yield alpha
+        of_this_node(Follower).close()
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(search, words, catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_status_says_how_far_the_index_is(node):
+    assert "up to date" in run("status")
+    assert "1 documents, position 2 of 2" in run("status")
+
+
+def test_status_says_when_there_is_no_index(node):
+    shutil.rmtree(settings().home / "index")
+
+    assert "There is no usable index" in run("status")
+
+
+def test_rebuild_puts_a_new_index_in_place_of_the_old(node):
+    before = Folder(settings().home).current()
+    publish("责任区第二篇")
+
+    told = run("rebuild")
+
+    assert "2 documents, position 4 of 4" in told
+    assert Folder(settings().home).current() != before
+    assert not before.exists()
+    assert follow_once() == 0
