@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from flask import Response, g
-from marshmallow import RAISE, Schema, fields, validate
+from flask import Response, g, request
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from hub.api import Blueprint
 from hub.errors import mark
@@ -52,6 +52,10 @@ class SearchArguments(Schema):
         load_default=PER_PAGE,
         validate=validate.Range(1, MOST_PER_PAGE, error=mark("A page holds 1 to 50 hits.")),
     )
+
+
+_ARGUMENTS = SearchArguments(unknown=RAISE)
+_PARSER = Blueprint.ARGUMENTS_PARSER
 
 
 class HitSchema(Schema):
@@ -112,14 +116,27 @@ reading = access.requires(_may_read, "anyone; tokens with scope read")
 
 @blueprint.get("/search")
 @reading
-@blueprint.arguments(SearchArguments(), location="query", unknown=RAISE)
+@blueprint.doc(parameters=[{"in": "query", "schema": SearchArguments}])
 @blueprint.response(200, ResultsSchema)
-def find(asked: dict[str, Any]) -> Response:
+def find() -> Response:
     """Find what the caller may read: with a token what its person may, without one what all may."""
+    asked = _asked()
     text = asked.pop("q")
     results = service.search(text, audiences=audiences(g.actor), **asked)
     # Written by hand: dumping ten hits through the schema takes longer than finding them.
     return Response(_ENCODER.encode(_answer(results)), content_type="application/json")
+
+
+def _asked() -> dict[str, Any]:
+    """Return what is asked for; the usual parser would take a tenth of the time of a search.
+
+    :raises InvalidError: naming the argument that is unknown or out of bounds.
+    """
+    try:
+        asked: dict[str, Any] = _ARGUMENTS.load(request.args)
+    except ValidationError as error:
+        _PARSER.handle_error(ValidationError({"query": error.messages}))
+    return asked
 
 
 def _answer(results: Results) -> dict[str, Any]:
