@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard hub/translations/*/LC_MESSAGES/*.po hub/*/translations/*/LC_MESSAGES/*.po))
 
-.PHONY: demo test lint type bench sure screenshot pin translations set-up clean
+.PHONY: demo test lint type bench sure screenshot pin translations migration set-up clean
 .DELETE_ON_ERROR:
 
 ## Four joined nodes with content under var/demo/, in the foreground; DEMO_PORT moves the first.
@@ -42,6 +42,10 @@ pin: set-up
 	$(BIN)/pip-compile -q --upgrade $(PIN) --output-file=requirements.txt requirements.in
 	$(BIN)/pip-compile -q --upgrade $(PIN) --output-file=requirements-dev.txt requirements-dev.in
 PIN := --allow-unsafe --generate-hashes --no-emit-find-links --no-emit-index-url --strip-extras
+
+## Write the migration for what the models have gained: make migration MESSAGE="Say what for"
+migration: set-up
+	HUB_HOME=.venv/models $(BIN)/python -m migrations.draft "$(MESSAGE)"
 
 ## Bring each catalogue in line with the texts of its slice.
 translations: set-up

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, TypeDecorator, Uuid, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -66,7 +65,6 @@ class Base(DeclarativeBase):
 
 db = SQLAlchemy(model_class=Base)
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
-migrate = Migrate(directory=str(MIGRATIONS))
 
 
 def init_app(app: Flask, config: Settings) -> None:
@@ -74,7 +72,6 @@ def init_app(app: Flask, config: Settings) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = config.database
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(config.database)
     db.init_app(app)
-    migrate.init_app(app, db)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             _prepare_sqlite(db.engine)

@@ -1,8 +1,9 @@
 """The tables that this version needs, and the ones that the database has."""
 
-from alembic import command
-from alembic.config import Config
-from flask import current_app
+import importlib
+from types import ModuleType
+from typing import Any
+
 from sqlalchemy import inspect, text
 
 from hub.database import MIGRATIONS, db
@@ -19,17 +20,23 @@ class OutdatedError(HubError):
 
 def upgrade() -> None:
     """Bring the database to the newest migration; either all of it happens or nothing."""
-    command.upgrade(_config(), "head")
+    _alembic("command").upgrade(_config(), "head")
 
 
 def downgrade(revision: str) -> None:
     """Take the database back to an older migration; `base` empties it."""
-    command.downgrade(_config(), revision)
+    _alembic("command").downgrade(_config(), revision)
 
 
-def _config() -> Config:
-    config: Config = current_app.extensions["migrate"].migrate.get_config()
+def _config() -> Any:
+    config = _alembic("config").Config(MIGRATIONS / "alembic.ini")
+    config.set_main_option("script_location", str(MIGRATIONS))
     return config
+
+
+def _alembic(name: str) -> ModuleType:
+    """Import late what only an upgrade needs: it takes 10 MB, and a node serves without it."""
+    return importlib.import_module(f"alembic.{name}")
 
 
 def newest() -> str:

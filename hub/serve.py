@@ -33,7 +33,7 @@ from hub.errors import HubError, mark
 from hub.federation.follower import Follower
 from hub.journal import log
 from hub.search import follower as search_follower
-from hub.supervision import PATIENCE, Child, Supervisor, settle
+from hub.supervision import PATIENCE, Child, Supervisor, settle, spare_memory
 
 logger = logging.getLogger("hub.serve")
 
@@ -72,6 +72,7 @@ def serve(app: Flask) -> None:
     with app.app_context():
         schema.require_newest()
         db.engine.dispose()  # A connection must not be shared between processes.
+    spare_memory()
     gc.collect()
     gc.freeze()  # Else each child's collector would touch, and so copy, every page.
     children = [

@@ -116,7 +116,8 @@ def run(home: Path, port: int) -> None:
 
     Each step begins where it was interrupted before. `nodes.json` appears once all is ready.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # Also when a script started it with “&”.
+        signal.signal(number, signal.default_int_handler)
     listing = home / "nodes.json"
     listing.unlink(missing_ok=True)
     click.echo("Making four nodes …")
