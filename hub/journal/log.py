@@ -7,6 +7,7 @@ a commit that is still under way (docs/federation.md, Rules).
 
 import secrets
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -27,9 +28,33 @@ from hub.journal.models import (
     Live,
     Release,
 )
-from hub.journal.signing import ENTRY, RELEASE, Signed, node_keys
+from hub.journal.signing import ENTRY, RELEASE, node_keys
 from hub.journal.storage import Appended, store, write_entries
 from hub.journal.verification import VerifiedEntry, VerifiedRelease
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A revision of an entry of ours, and the channels in which it shall be."""
+
+    type: str
+    entry_id: str
+    rev: int
+    title: str
+    body: str
+    fields: dict[str, Any]
+    channels: Collection[str]
+    lang: str = "zh-CN"
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """An entry that joins some channels and leaves others."""
+
+    document: dict[str, Any]
+    digest: str
+    put: Collection[str]
+    lost: Collection[str]
 
 
 def publish(
@@ -41,29 +66,26 @@ def publish(
     body: str,
     fields: dict[str, Any],
     channels: Collection[str],
-    lang: str = "zh-CN",
 ) -> list[Change]:
     """Sign a revision and release it to exactly these channels, leaving all others.
 
     The caller owns the transaction and hands the changes to whoever shows them.
     """
-    document = {
-        "v": 1,
-        "type": type,
-        "id": entry_id,
-        "rev": rev,
-        "origin": settings().origin,
-        "prev": _digest_before(entry_id, rev),
-        "created": clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "lang": lang,
-        "title": title,
-        "body": body,
-        "fields": fields,
-        "attachments": [],
-    }
-    entry = node_keys().sign(document, ENTRY)
-    lost = _channels_of(entry_id) - set(channels)
-    return _issue(document, entry.digest, put=set(channels), lost=lost, entry=entry)
+    return publish_all([Publication(type, entry_id, rev, title, body, fields, channels)])
+
+
+def publish_all(publications: Sequence[Publication]) -> list[Change]:
+    """Publish many revisions at the price of little more than one; no entry twice among them."""
+    documents = [_document(publication) for publication in publications]
+    entries = [node_keys().sign(document, ENTRY) for document in documents]
+    turns = []
+    for wanted, document, entry in zip(publications, documents, entries, strict=True):
+        # A first revision was nowhere before.
+        held = _channels_of(wanted.entry_id) if wanted.rev > 1 else set()
+        put = set(wanted.channels)
+        turns.append(_Turn(document, entry.digest, put, held - put))
+    write_entries(list(zip(entries, documents, strict=True)))
+    return _issue(turns)
 
 
 def readdress(entry_id: str, channels: Collection[str]) -> list[Change]:
@@ -76,7 +98,7 @@ def readdress(entry_id: str, channels: Collection[str]) -> list[Change]:
     wanted, held = set(channels), _channels_of(entry_id)
     document = {"id": entry_id, "rev": entry.rev, "origin": entry.origin, "type": entry.type}
     put = wanted if wanted == held else wanted - held
-    return _issue(document, entry.digest, put=put, lost=held - wanted)
+    return _issue([_Turn(document, entry.digest, put, held - wanted)])
 
 
 def append_received(
@@ -168,43 +190,58 @@ def _newest(entry_id: str) -> Entry:
     return db.session.scalars(statement.order_by(Entry.rev.desc()).limit(1)).one()
 
 
-def _issue(
-    document: dict[str, Any],
-    digest: str,
-    *,
-    put: set[str],
-    lost: set[str],
-    entry: Signed | None = None,
-) -> list[Change]:
-    """Write one release for each channel that gains or loses the entry, heads locked last."""
-    channels = sorted(put | lost)
-    if entry:
-        write_entries([(entry, document)])
-    heads = lock_heads([channel for channel in channels if channel != LOCAL])
+def _issue(turns: Sequence[_Turn]) -> list[Change]:
+    """Write one release for each channel that gains or loses an entry, heads locked last."""
+    channels = {channel for turn in turns for channel in (*turn.put, *turn.lost)}
+    heads = lock_heads(channels - {LOCAL})
     chains = chains_of(settings().origin, channels)
+    ends = {name: (chain.epoch, chain.seq, chain.digest) for name, chain in chains.items()}
     appended = []
-    for channel in channels:
-        op = PUT if channel in put else RETRACT
-        statement = _statement(channel, op, document, digest, chains.get(channel))
-        release = node_keys().sign(statement, RELEASE)
-        appended.append(Appended(release, statement, None, document, 0, channel != LOCAL))
+    for turn in turns:
+        for channel in sorted({*turn.put, *turn.lost}):
+            op = PUT if channel in turn.put else RETRACT
+            statement = _statement(channel, op, turn, ends.get(channel))
+            release = node_keys().sign(statement, RELEASE)
+            ends[channel] = (statement["epoch"], statement["seq"], release.digest)
+            appended.append(Appended(release, statement, None, turn.document, 0, channel != LOCAL))
     return store(appended, heads)
 
 
+def _document(publication: Publication) -> dict[str, Any]:
+    """Return the entry of a revision (docs/federation.md, Entry)."""
+    entry_id, rev = publication.entry_id, publication.rev
+    return {
+        "v": 1,
+        "type": publication.type,
+        "id": entry_id,
+        "rev": rev,
+        "origin": settings().origin,
+        "prev": _digest_before(entry_id, rev) if rev > 1 else None,
+        "created": clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "lang": publication.lang,
+        "title": publication.title,
+        "body": publication.body,
+        "fields": publication.fields,
+        "attachments": [],
+    }
+
+
 def _statement(
-    channel: str, op: str, document: dict[str, Any], digest: str, chain: Chain | None
+    channel: str, op: str, turn: _Turn, end: tuple[str, int, str] | None
 ) -> dict[str, Any]:
+    """Return a release that follows the end of its chain: epoch, seq and digest, None if new."""
+    epoch, seq, digest = end or (secrets.token_hex(4), 0, None)
     return {
         "v": 1,
         "iss": settings().origin,
-        "epoch": chain.epoch if chain else secrets.token_hex(4),
+        "epoch": epoch,
         "ch": channel,
-        "seq": chain.seq + 1 if chain else 1,
-        "prev": chain.digest if chain else None,
+        "seq": seq + 1,
+        "prev": digest,
         "op": op,
-        "id": document["id"],
-        "rev": document["rev"],
-        "digest": digest,
+        "id": turn.document["id"],
+        "rev": turn.document["rev"],
+        "digest": turn.digest,
         "relay": [channel],
         "iat": clock.timestamp(),
     }

@@ -22,7 +22,7 @@ from hub.cases.service.review import check_grounds
 from hub.database import db
 from hub.errors import ForbiddenError, HubError
 from hub.identity.models import Actor, Role, Scope
-from hub.journal.models import Change
+from hub.journal import log
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def publish_in_bulk(case_ids: Iterable[UUID], hands: Hands) -> dict[UUID, HubErr
 
     :returns: what had to stay a draft, and why: incomplete, or of a unit that is not theirs.
     """
-    changes: list[Change] = []
+    publications: list[log.Publication] = []
     held_back: dict[UUID, HubError] = {}
     for case_id in case_ids:
         work = load_work(case_id, is_locked=True)
@@ -73,9 +73,10 @@ def publish_in_bulk(case_ids: Iterable[UUID], hands: Hands) -> dict[UUID, HubErr
             held_back[case_id] = error
             continue
         _decide(work, hands)
-        changes += release(work, hands.signing)
+        publications.append(release(work, hands.signing))
         _record(work, hands)
-    receive(changes)
+    db.session.flush()  # What is shown at home follows from the cases.
+    receive(log.publish_all(publications))
     return held_back
 
 

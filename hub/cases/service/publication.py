@@ -16,7 +16,6 @@ from hub.cases.service.review import check_grounds
 from hub.database import db, insert_missing
 from hub.identity.models import Actor, Role
 from hub.journal import log
-from hub.journal.models import Change
 
 
 def sign(actor: Actor, case_id: UUID, *, version: int | None = None) -> Case:
@@ -48,8 +47,7 @@ def publish(actor: Actor, case_id: UUID, *, version: int | None = None) -> Case:
     work = work_for(case_id, actor, {Role.SIGNATORY}, {State.SIGNED}, version=version)
     if contents.digest(work.kept) != work.revision.digest:
         raise AlteredError
-    changes = release(work, actor)
-    receive(changes)
+    receive(log.publish_all([release(work, actor)]))
     keep_rendering(work)
     record(
         "case.published",
@@ -62,13 +60,13 @@ def publish(actor: Actor, case_id: UUID, *, version: int | None = None) -> Case:
     return work.case
 
 
-def release(work: Work, actor: Actor) -> list[Change]:
-    """Append a signed revision to the journal; the caller hands the changes to `receive`."""
+def release(work: Work, actor: Actor) -> log.Publication:
+    """Note that a signed revision is published, and return it as the journal takes it."""
     case, revision = work.case, work.revision
     case.published_rev = case.rev
     revision.published_by, revision.published_at = actor.person_id, clock.now()
     touch(case, State.PUBLISHED)
-    return log.publish(
+    return log.Publication(
         type=case.kind,
         entry_id=case.entry_id,
         rev=case.rev,
