@@ -166,12 +166,14 @@ class Intake:
     def _entry_of(self, item: Item, release: VerifiedRelease) -> VerifiedEntry | None:
         """Return the entry of an item; a bad one is quarantined and its release kept.
 
-        :raises VerificationError: at ingest when the bytes are not those that were released, or
-            their key is not known yet: the sender has the good ones and will send them again.
+        :raises VerificationError: at ingest when the bytes are not those that were released: the
+            sender has the good ones and will send them again.
         """
         if item.entry is None or release.statement["op"] == RETRACT:
             return None
         try:
+            if _claimed_digest(item.entry) != release.statement["digest"]:
+                raise VerificationError("other_digest", "not the entry that was released")
             entry = verify_entry(item.entry, self._key_of)
             _check_match(entry, release)
         except VerificationError as error:
@@ -276,8 +278,6 @@ def sender_of(peer: Peer) -> Sender:
 
 def _check_match(entry: VerifiedEntry, release: VerifiedRelease) -> None:
     document, statement = entry.document, release.statement
-    if entry.signed.digest != statement["digest"]:
-        raise VerificationError("other_digest", "not the entry that was released")
     if document["id"] != statement["id"] or document["rev"] != statement["rev"]:
         raise VerificationError("other_entry", "of another id or revision than its release")
     if document["origin"] != statement["iss"]:

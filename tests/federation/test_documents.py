@@ -63,7 +63,7 @@ def test_what_is_taken_in_is_offered_byte_for_byte(headquarters: Flask, name: st
 @pytest.mark.parametrize(
     ("name", "code"),
     [
-        ("altered-entry", "bad_signature"),
+        ("altered-entry", "other_digest"),
         ("duplicate-key", "duplicate_key"),
         ("foreign-origin", "foreign_origin"),
     ],
