@@ -1,10 +1,24 @@
 """Joining the demo's nodes, by the same invitations that people use."""
 
-from hub.database import transaction
+import time
+
+from hub.database import db, transaction
 from hub.demo.nodes import DemoNode
+from hub.errors import HubError, mark
 from hub.federation import joining, peering
 from hub.registry import service as registry
 from hub.registry.models import PeerKind, PeerState
+
+SLOWEST_NEWS = 60.0  # Seconds.
+PAUSE = 0.05
+
+
+class UnheardError(HubError):
+    """A node did not hear from its headquarters."""
+
+    status = 503
+    code = "unheard"
+    message = mark("%(url)s hears nothing from its headquarters.")
 
 
 def join_all(nodes: list[DemoNode]) -> None:
@@ -17,6 +31,9 @@ def join_all(nodes: list[DemoNode]) -> None:
         for other in headquarters:
             if one is not other:
                 befriend(one, other)
+    for node in nodes:
+        known = {one.plan.enterprise for one in headquarters} - {node.plan.enterprise}
+        _wait_until_known(node, known)
 
 
 def join(node: DemoNode, headquarters: DemoNode) -> None:
@@ -38,6 +55,20 @@ def befriend(one: DemoNode, other: DemoNode) -> None:
             if state == PeerState.REGISTERED:
                 with transaction():
                     peering.confirm(there.url, fingerprint)
+
+
+def _wait_until_known(node: DemoNode, enterprises: set[str]) -> None:
+    """Wait until a node has heard of all enterprises: its headquarters tells it, not we.
+
+    :raises UnheardError: when it takes too long.
+    """
+    deadline = time.monotonic() + SLOWEST_NEWS
+    with node.opened():
+        while not enterprises <= set(registry.anchors()):
+            if time.monotonic() > deadline:
+                raise UnheardError(url=node.url)
+            db.session.rollback()
+            time.sleep(PAUSE)
 
 
 def _has_joined(node: DemoNode, headquarters: DemoNode) -> bool:
