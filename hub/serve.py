@@ -32,6 +32,7 @@ from hub.database import db
 from hub.errors import HubError, mark
 from hub.federation.follower import Follower
 from hub.journal import log
+from hub.search import analysis
 from hub.search import follower as search_follower
 from hub.supervision import PATIENCE, Child, Supervisor, settle, spare_memory
 
@@ -40,6 +41,8 @@ logger = logging.getLogger("hub.serve")
 PAUSE = 0.05  # Seconds between two looks at the journal: a publication is found within these.
 STILL = 1.0  # Seconds after which a journal that does not move counts as standing still.
 LONGEST_PLAIN = 10.0  # Seconds that a body waits for its rendering while the journal moves.
+WARM = ("/healthz", "/readyz", "/", "/sign-in", "/.well-known/jingwei", "/api/v1/openapi.json")
+SLICES = ("cases/", "federation/", "identity/", "search/")
 GRACE = 2.0  # Seconds that the children of a killed parent get to be gone.
 
 
@@ -69,10 +72,10 @@ def serve(app: Flask) -> None:
     config: Settings = app.extensions["hub.settings"]
     lock = _lock(config.home)
     listener = _listen(config)
+    spare_memory()
     with app.app_context():
         schema.require_newest()
-        db.engine.dispose()  # A connection must not be shared between processes.
-    spare_memory()
+    _warm_up(app)
     gc.collect()
     gc.freeze()  # Else each child's collector would touch, and so copy, every page.
     children = [
@@ -86,6 +89,25 @@ def serve(app: Flask) -> None:
     finally:
         listener.close()
         os.close(lock)
+
+
+def _warm_up(app: Flask) -> None:
+    """Do once what each child would else do, and keep, for itself: it halves what a page adds.
+
+    Opens no index: its threads would not survive the fork.
+    """
+    for name in app.jinja_env.list_templates(filter_func=_is_ours):
+        app.jinja_env.get_template(name)
+    analysis.fold("責任")
+    client = app.test_client()
+    for path in WARM:
+        client.get(path, base_url=app.extensions["hub.settings"].origin)
+    with app.app_context():
+        db.engine.dispose()  # A connection must not be shared between processes.
+
+
+def _is_ours(template: str) -> bool:
+    return template.startswith(SLICES)
 
 
 def _lock(home: Path) -> int:

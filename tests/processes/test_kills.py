@@ -174,6 +174,14 @@ def test_a_node_stops_when_asked_and_leaves_no_process(
     node.served.start()
 
 
+def test_nothing_that_a_fork_would_break_is_begun_before_it(nodes: dict[str, LiveNode]) -> None:
+    parent = nodes["headquarters"].served.process.pid
+
+    assert len(list(Path(f"/proc/{parent}/task").iterdir())) == 1
+    opened = {os.path.basename(link.readlink()) for link in Path(f"/proc/{parent}/fd").iterdir()}
+    assert not {name for name in opened if name.startswith("hub.db")}
+
+
 def _is_running(pid: int) -> bool:
     """Say whether a process runs; one that ended may still be listed until somebody asks."""
     try:
