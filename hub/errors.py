@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask, Response, g, json, make_response, render_template, request
 from flask_babel import gettext
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 
@@ -120,6 +121,12 @@ def init_app(app: Flask) -> None:
             if name.lower() in {"retry-after", "allow", "www-authenticate"}:
                 response.headers[name] = value
         return response
+
+    @app.errorhandler(OperationalError)
+    def show_database_failure(error: OperationalError) -> Response:
+        app.logger.error("the database does not answer: %s", error.orig)
+        detail = gettext("The database does not answer just now. Nothing is lost; try again soon.")
+        return _show(503, "database", detail)
 
     @app.errorhandler(500)
     def show_failure(error: Exception) -> Response:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import Connection
 
-from hub.database import Base, UTCDateTime, db
+from hub.database import Base, UTCDateTime, db, for_writing
 
 
 def render_item(kind: str, item: Any, autogen: Any) -> str | Literal[False]:
@@ -26,7 +26,7 @@ def migrate(connection: Connection) -> None:
 
 
 def run() -> None:
-    with db.engine.connect().execution_options(writes=True) as connection:
+    with db.engine.connect().execution_options(**for_writing()) as connection:
         is_sqlite = connection.dialect.name == "sqlite"
         if is_sqlite:  # Else dropping the old copy of a table empties those that point to it.
             connection.connection.execute("PRAGMA foreign_keys = OFF")

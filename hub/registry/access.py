@@ -15,7 +15,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from hub import clock
-from hub.database import db
+from hub.database import db, for_writing
 from hub.identity.access import View, requires
 from hub.registry import service
 from hub.registry.errors import TokenError, UnknownPeerError
@@ -61,6 +61,7 @@ def _note_contact(peer_id: UUID, at: datetime) -> None:
                 finally:
                     connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual}")
             else:
+                connection = connection.execution_options(**for_writing())
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = {PATIENCE}")
                 connection.execute(statement)
                 connection.commit()
