@@ -18,7 +18,7 @@ from hub.federation import cli as federation_cli
 from hub.identity import cli as identity_cli
 from hub.search import cli as search_cli
 
-WITHOUT_NODE = {"node", "demo"}
+WITHOUT_NODE = {"node", "demo", "serve"}  # These need none, or load it themselves.
 
 
 class Friendly(click.Group):
@@ -45,16 +45,14 @@ def main(context: click.Context) -> None:
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", level=logging.WARNING)
     asks_for_help = not {"-h", "--help"}.isdisjoint(sys.argv)
     if context.invoked_subcommand not in WITHOUT_NODE and not asks_for_help:
-        app = create_app(founding.load())
-        context.obj = app
-        context.with_resource(app.app_context())
+        context.with_resource(create_app(founding.load()).app_context())
 
 
 @main.command()
-@click.pass_context
-def serve(context: click.Context) -> None:
+def serve() -> None:
     """Serve this node: web workers and followers, until Ctrl-C."""
-    serving.serve(context.obj)
+    # Outside of its context, or what is opened for a moment would stay open across the fork.
+    serving.serve(create_app(founding.load()))
 
 
 @main.group("db")
