@@ -63,6 +63,7 @@ class Base(DeclarativeBase):
     )
 
 
+PATIENCE = 30  # Seconds that a writer waits for another on SQLite.
 OUTSIDE = "changed outside of a transaction"
 
 db = SQLAlchemy(model_class=Base)
@@ -82,7 +83,7 @@ def init_app(app: Flask, config: Settings) -> None:
 def engine_options(url: str) -> dict[str, Any]:
     """Return what SQLAlchemy needs to know about each kind of database."""
     if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": 30, "isolation_level": None}}
+        return {"connect_args": {"timeout": PATIENCE, "isolation_level": None}}
     return {"isolation_level": "AUTOCOMMIT", "pool_size": 20, "max_overflow": 20}
 
 
@@ -114,6 +115,22 @@ def _prepare_sqlite(engine: Engine) -> None:
         # A read that is upgraded to a write fails at once with "locked"; so say it beforehand.
         if connection.get_execution_options().get("writes", False):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def clear_log() -> bool:
+    """Empty SQLite's write-ahead log, if nobody is busy; say whether it was.
+
+    It holds pages as they were until it is written over: a withdrawn text too.
+    """
+    if db.engine.dialect.name != "sqlite":
+        return True
+    with db.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 0")  # Nobody shall wait for this.
+        try:
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {1000 * PATIENCE}")
+    return not busy
 
 
 def insert_missing(table: type[Base], rows: Sequence[dict[str, Any]]) -> None:

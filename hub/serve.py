@@ -28,7 +28,7 @@ from gunicorn.app.base import BaseApplication
 from hub import schema
 from hub.cases import follower as cases_follower
 from hub.config import Settings
-from hub.database import db
+from hub.database import clear_log, db
 from hub.errors import HubError, mark
 from hub.federation.follower import Follower
 from hub.journal import log
@@ -177,7 +177,7 @@ def _keep_index(app: Flask, stop: threading.Event) -> None:
     Rendering costs more than indexing, and pages show plain text until then; so it waits until the
     journal stands still, yet not for ever.
     """
-    rendered_at = time.monotonic()
+    rendered_at, is_clear = time.monotonic(), False
     with app.app_context():
         while not stop.is_set():
             done = log.position()
@@ -189,6 +189,7 @@ def _keep_index(app: Flask, stop: threading.Event) -> None:
                     if stop.is_set():
                         return
                 rendered_at = time.monotonic()
+            is_clear = not moves and (is_clear or clear_log())
 
 
 def _moves_on(done: int, stop: threading.Event) -> bool:
