@@ -27,7 +27,11 @@ ON_BOTH = (
     "journal/",
     "cases/test_service",
     "cases/test_receiving",
-    "federation/",
+    "federation/test_documents",
+    "federation/test_exchange",
+    "federation/test_joining",
+    "federation/test_oauth",
+    "federation/test_urls",
     "search/test_follower",
     "test_migrations",
 )

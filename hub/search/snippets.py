@@ -16,7 +16,7 @@ DOTS = "…"
 _INSIDE = re.compile(r"\*\*|`+")
 _SIGNS = frozenset("*`#>-+|")
 _BETWEEN = re.compile(r"^[ \t]*(?:#{1,6}|>|[-*+])[ \t]+|\|[-| :]*", re.MULTILINE)
-_ENDS = re.compile(r"[。！？；.!?;\n]")
+_ENDS = re.compile(r"[。！？；!?;\n]|\.(?!\d)")  # The point of 1.6 ends nothing.
 
 
 class Part(NamedTuple):
@@ -83,9 +83,8 @@ class Marker:
 
     def _window(self, text: str, place: int) -> tuple[Part, ...]:
         start = max(0, min(place, len(text) - LENGTH + BEFORE) - BEFORE)
-        ends = _ENDS.findall(text, start, place)
-        sentence = text.rfind(ends[-1], start, place) if ends else -1
-        start = sentence + 1 if ends else start
+        sentence = max((end.start() for end in _ENDS.finditer(text, start, place)), default=-1)
+        start = max(start, sentence + 1)
         parts = self.mark(_plain(text[start : start + LENGTH]))
         before = (Part(DOTS),) if start > 0 and sentence < 0 else ()
         after = (Part(DOTS),) if start + LENGTH < len(text) else ()
