@@ -12,7 +12,8 @@ from hub.federation.protocol import (
     parse_cursor,
     parse_page,
 )
-from hub.federation.receiving import Intake, retry_parked, sender_of
+from hub.federation.quarantine import retry_parked
+from hub.federation.receiving import Intake, sender_of
 from hub.journal import log
 from hub.journal.models import DIRECTORY, GROUP, PARTNER, PUBLIC, partner_channel
 from hub.registry import service as registry

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from hub import clock
 from hub.cases.service import reading
@@ -33,7 +33,6 @@ from hub.registry.models import Peer, PeerKind
 
 PARKED = frozenset({"unknown_key", "gap"})  # Something is missing that may still arrive.
 LARGEST_RAW = 512 * 1024  # Characters of an item that are kept in quarantine.
-MOST_RETRIED = 500  # Parked items that are tried again at once.
 
 
 @dataclass(frozen=True)
@@ -242,33 +241,6 @@ class Intake:
         )
         places = {row.digest: row.seq for row in rows}
         return [Outcome(o.digest, o.code, o.reason, places.get(o.digest)) for o in outcomes]
-
-
-def retry_parked() -> int:
-    """Try again what waited for a key or for an earlier release; return how many came through.
-
-    Called in a transaction of its own after anything was taken in.
-    """
-    rows = db.session.scalars(
-        select(Quarantined)
-        .where(Quarantined.is_parked)
-        .order_by(Quarantined.channel, Quarantined.iss, Quarantined.seq)
-        .limit(MOST_RETRIED)
-    ).all()
-    count = 0
-    for row in rows:
-        peer = registry.find_peer(row.peer)
-        if peer is None:
-            continue
-        raw = json.loads(row.raw)
-        item = Item(0, raw["release"], raw["entry"], row.via)
-        outcome = Intake(sender_of(peer), row.channel).take([item])[0]
-        if outcome.code is None:
-            db.session.execute(delete(Quarantined).where(Quarantined.id == row.id))
-            count += 1
-        elif outcome.code not in PARKED:
-            row.is_parked, row.code, row.reason = False, outcome.code, outcome.reason
-    return count
 
 
 def sender_of(peer: Peer) -> Sender:

@@ -67,7 +67,7 @@ class Organisation(Base):
     name: Mapped[str] = mapped_column(String(200))
     level: Mapped[str] = mapped_column(String(30))
     parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisation.id"), index=True)
-    path: Mapped[str] = mapped_column(Text, unique=True)  # "/root/…/own/", ids as hex.
+    path: Mapped[str] = mapped_column(Text, unique=True)  # "/top/…/own/", ids as hex.
 
     @property
     def lineage(self) -> tuple[UUID, ...]:
