@@ -2,13 +2,16 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
 
+from hub.supervision import settle
 from tests.ports import free_port
 
 OPTIONS = {
@@ -18,7 +21,7 @@ OPTIONS = {
     "autovacuum": "off",
     "max_connections": "300",
     "shared_buffers": "128MB",
-    "unix_socket_directories": "''",
+    "unix_socket_directories": "",
     "listen_addresses": "127.0.0.1",
 }
 
@@ -40,17 +43,27 @@ def postgresql_server(programs: Path) -> Iterator[str]:
     user = _unprivileged_user()
     if user:
         shutil.chown(folder, user)
-    data = folder / "data"
-    options = " ".join(f"-c {name}={value}" for name, value in OPTIONS.items())
-    control = [programs / "pg_ctl", "-D", data, "-w", "-s", "-l", folder / "log"]
+    data, parent = folder / "data", os.getpid()
+    make = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]
+    subprocess.run(
+        [*make, "--locale=C.UTF-8"], user=user, check=True, stdout=subprocess.DEVNULL, cwd="/"
+    )
+    options = [f"--{name}={value}" for name, value in OPTIONS.items()]
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            [programs / "postgres", "-D", data, "-p", str(port), *options],
+            user=user,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            preexec_fn=lambda: settle("postgresql", parent),  # No threads yet.
+        )
     try:
-        make = ["initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]
-        _run([programs / make[0], *make[1:], "--locale=C.UTF-8"], user)
-        _run([*control, "-o", f"-p {port} {options}", "start"], user)
+        _wait_until_ready(programs, port, server)
         yield f"postgresql://postgres@127.0.0.1:{port}"
     finally:
-        if (data / "postmaster.pid").exists():
-            _run([*control, "-m", "immediate", "stop"], user)
+        server.send_signal(signal.SIGQUIT)  # At once, without a last checkpoint.
+        server.wait()
         shutil.rmtree(folder)
 
 
@@ -59,5 +72,9 @@ def _unprivileged_user() -> str | None:
     return "postgres" if os.geteuid() == 0 else None
 
 
-def _run(command: list[str | Path], user: str | None) -> None:
-    subprocess.run(command, user=user, check=True, stdout=subprocess.DEVNULL, cwd="/")
+def _wait_until_ready(programs: Path, port: int, server: "subprocess.Popen[bytes]") -> None:
+    ask = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    while subprocess.run(ask, check=False).returncode != 0:
+        if server.poll() is not None:
+            raise RuntimeError(f"PostgreSQL ended with {server.returncode}")
+        time.sleep(0.05)
