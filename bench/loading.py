@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from bench.documents import documents
 from hub.cases.models import Document
+from hub.cases.service import rendering
 from hub.database import db
 from hub.demo.nodes import DemoNode
 from hub.journal import log
@@ -19,7 +20,7 @@ from tests.live import LiveNode
 
 
 def load(node: LiveNode, folder: Path, count: int) -> list[str]:
-    """Publish documents to the group with `hub import`; returns the ids of some, once indexed."""
+    """Publish documents to the group with `hub import`; returns the ids of some, once at rest."""
     source = folder / "documents.jsonl"
     with source.open("w") as file:
         for document in documents(count):
@@ -36,6 +37,7 @@ def load(node: LiveNode, folder: Path, count: int) -> list[str]:
     environ = {**os.environ, "HUB_HOME": str(node.home)}
     subprocess.run(command + words, env=environ, check=True, stdout=sys.stderr)
     wait_until_indexed(node.served.node, count)
+    wait_until_rendered(node.served.node)
     with node.served.node.opened():
         ids = db.session.scalars(select(Document.id).order_by(Document.id).limit(500))
         return [str(case_id) for case_id in ids]
@@ -50,3 +52,11 @@ def wait_until_indexed(node: DemoNode, count: int) -> None:
             if found >= count and int(log.read_cursor(CURSOR) or 0) == log.position():
                 return
             time.sleep(0.02)
+
+
+def wait_until_rendered(node: DemoNode) -> None:
+    """Wait until the node has nothing left to do for itself, so that requests have it alone."""
+    with node.opened():
+        while int(log.read_cursor(rendering.CURSOR) or 0) < log.position():
+            db.session.rollback()
+            time.sleep(0.1)

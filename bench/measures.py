@@ -22,7 +22,7 @@ from tests.ports import free_port
 from tests.servers import postgresql_programs, postgresql_server
 
 SERVER = (sys.executable, "-m", "bench.server")
-ROUNDS, SECONDS = 5, 2.0  # Of each request in turn, so that all share the machine's moods.
+ROUNDS, SECONDS = 15, 1.0  # Of each request in turn, so that all share the machine's moods.
 
 
 @dataclass(frozen=True)
