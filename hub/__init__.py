@@ -19,7 +19,7 @@ from hub.search import views as search_views
 def create_app(config: Settings | None = None) -> Flask:
     """Build the application of one node."""
     config = config or Settings.load()
-    app = Flask(__name__)
+    app = web.Application(__name__)
     app.extensions["hub.settings"] = config
     database.init_app(app, config)
     web.init_app(app, config)

@@ -54,7 +54,7 @@ class Catalogues(Domain):
 
         Jinja's own way to here takes twice as long.
         """
-        told = self.get_translations().gettext(text)
+        told = (g.get("catalogue") or self.get_translations()).gettext(text)
         return told % values if values or "%" in told else told
 
 

@@ -42,6 +42,7 @@ PAUSE = 0.05  # Seconds between two looks at the journal: a publication is found
 STILL = 1.0  # Seconds after which a journal that does not move counts as standing still.
 LONGEST_PLAIN = 10.0  # Seconds that a body waits for its rendering while the journal moves.
 WARM = ("/healthz", "/readyz", "/", "/sign-in", "/.well-known/jingwei", "/api/v1/openapi.json")
+GARBAGE = 20_000  # New objects after which cycles are looked for; a page leaves hardly any.
 SLICES = ("cases/", "federation/", "identity/", "search/")
 GRACE = 2.0  # Seconds that the children of a killed parent get to be gone.
 
@@ -78,6 +79,7 @@ def serve(app: Flask) -> None:
     _warm_up(app)
     gc.collect()
     gc.freeze()  # Else each child's collector would touch, and so copy, every page.
+    gc.set_threshold(GARBAGE)
     children = [
         Child("web", lambda: _Web(app, listener, config).run()),
         Child("index", lambda: _follow(lambda stop: _keep_index(app, stop))),

@@ -7,6 +7,8 @@ name, and a leaked token can't make tokens. Peers' requests speak for no person 
 import re
 
 from flask import Flask, Response, g, request, session
+from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import URLSafeTimedSerializer
 
 from hub.identity import service
 from hub.identity.errors import UnauthenticatedError
@@ -18,8 +20,22 @@ _BEARER = re.compile(r"Bearer (jw_[A-Za-z0-9_-]{43})", re.IGNORECASE)
 _NO_PERSON = ("/static/", "/bootstrap/", "/fed/", "/oauth/", "/.well-known/", "/healthz", "/readyz")
 
 
+class SignedCookies(SecureCookieSessionInterface):
+    """Flask's sessions with one signer for all requests: making it costs more than signing."""
+
+    def __init__(self) -> None:
+        self._signer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Return what signs the cookie; the key stays the same for as long as the node runs."""
+        if self._signer is None:
+            self._signer = super().get_signing_serializer(app)
+        return self._signer
+
+
 def init_app(app: Flask) -> None:
     """Set `g.actor` before each request. Strangers cost no query."""
+    app.session_interface = SignedCookies()
     app.config["PERMANENT_SESSION_LIFETIME"] = LIFETIME
     app.config["SESSION_REFRESH_EACH_REQUEST"] = False
 

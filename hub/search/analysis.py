@@ -42,14 +42,14 @@ class _Folding(dict[int, str]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stretching: set[str] = set()  # Those met that fold to more or fewer than one.
+        self.vanishing: set[str] = set()  # Those met that fold to nothing.
         # Imported late: an idle web process should not carry the dictionaries.
         self._convert = importlib.import_module("opencc").OpenCC("t2s").convert
 
     def __missing__(self, code: int) -> str:
         folded = self._fold(chr(code))
-        if len(folded) != 1:
-            self.stretching.add(chr(code))
+        if not folded:
+            self.vanishing.add(chr(code))
         if len(self) < REMEMBERED:
             self[code] = folded
         return folded
@@ -114,6 +114,7 @@ def fold_with_places(text: str) -> tuple[str, Sequence[int]]:
     """
     folding = _folding()
     folded = text.translate(folding)
-    if folding.stretching.isdisjoint(text):
+    # Where none vanishes, one that became two would show in the length.
+    if len(folded) == len(text) and (not folding.vanishing or folding.vanishing.isdisjoint(text)):
         return folded, range(len(text))
     return folded, [place for place, c in enumerate(text) for _ in folding[ord(c)]]

@@ -19,7 +19,7 @@ from sqlalchemy import Row, Text, bindparam, cast, func, or_, select
 from hub.cases.models import Document
 from hub.cases.service import readable
 from hub.config import of_this_node, settings
-from hub.database import db
+from hub.database import connection, db
 from hub.registry.models import Node
 from hub.search import analysis, indexing
 from hub.search.engine import FACETS, BrokenIndexError, Facets, Found, Query, Request
@@ -203,13 +203,11 @@ def _rows(found: Found, audiences: Collection[str]) -> tuple[dict[UUID, Row[Any]
     Hits that are not open to these audiences, or no longer as they were indexed, are left out.
     """
     ids = [id_ for id_, _ in found.hits]
-    # By the connection, past the ORM, which would take as long as the queries.
-    connection = db.session.connection()
     if not ids:
-        return {}, connection.scalar(_NEWEST) or 0
+        return {}, connection().scalar(_NEWEST) or 0
     values = {"ids": ids, "audiences": list(audiences), "position": found.position}
-    rows = connection.execute(_HYDRATED, values).all()
-    newest = rows[0].newest if rows else connection.scalar(_NEWEST) or 0
+    rows = connection().execute(_HYDRATED, values).all()
+    newest = rows[0].newest if rows else connection().scalar(_NEWEST) or 0
     return {row.id: row for row in rows if row.is_open}, newest
 
 
@@ -255,7 +253,7 @@ def _hit(row: Row[Any], score: float, marker: Marker) -> Hit:
         published_at=row.published_at,
         synced_at=row.synced_at,
         score=score,
-        snippet=marker.cut((row.summary, row.body), _more_texts(row)),
+        snippet=marker.cut((row.summary, row.body), _more_texts(row), title=row.title),
     )
 
 

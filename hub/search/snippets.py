@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import NamedTuple
+
+from markupsafe import escape
 
 from hub.search import analysis
 
@@ -14,7 +15,7 @@ DOTS = "…"
 
 # Signs of Markdown: of bold text and code; of headings, quotations, lists and tables.
 _INSIDE = re.compile(r"\*\*|`+")
-_SIGNS = frozenset("*`#>-+|")
+_SIGN = re.compile(r"[*`#>\-+|]")
 _BETWEEN = re.compile(r"^[ \t]*(?:#{1,6}|>|[-*+])[ \t]+|\|[-| :]*", re.MULTILINE)
 _ENDS = re.compile(r"[。！？；!?;\n]|\.(?!\d)")  # The point of 1.6 ends nothing.
 
@@ -43,27 +44,32 @@ class Marker:
                 marked[first : last + 1] = b"\1" * (last + 1 - first)
         return tuple(_parts(text, marked))
 
-    def cut(self, texts: Sequence[str], more: Iterable[str] = ()) -> tuple[Part, ...]:
+    def cut(
+        self, texts: Sequence[str], more: Iterable[str] = (), *, title: str = ""
+    ) -> tuple[Part, ...]:
         """Return a snippet of the text that holds most of the words, else of the first one.
 
         :param more: texts to look at only when those hold none.
+        :param title: what stands above the snippet; when it says all the words, the texts are not
+            searched for other spellings of them, which would take longest.
         """
         seen = [text for text in texts if text]
         if len(self._words) == 1 and analysis.is_chinese(self._words[0]):
             for text in seen:  # The most frequent case, without any folding.
                 if (place := text.find(self._words[0])) >= 0:
                     return self._window(text, place)
-        if self._words:
-            # Most texts hold a word as it is folded; folding all of them would take longest.
-            for prepare in (str.lower, analysis.fold):
-                best = max(((*self._densest(prepare(text)), text) for text in seen), default=None)
-                if best and best[0]:
-                    return self._window(best[2], -best[1])
-                for text in more:
-                    seen.append(text)
-                    count, place = self._densest(prepare(text))
-                    if count:
-                        return self._window(text, -place)
+            if seen and self._words[0] in title:
+                return self._window(seen[0], 0)
+        is_told = all(word in title.lower() for word in self._words)
+        for prepare in (str.lower,) if is_told else (str.lower, analysis.fold):
+            best = max(((*self._densest(prepare(text)), text) for text in seen), default=None)
+            if best and best[0]:
+                return self._window(best[2], -best[1])
+            for text in () if is_told else more:
+                seen.append(text)
+                count, place = self._densest(prepare(text))
+                if count:
+                    return self._window(text, -place)
         return self._window(seen[0], 0) if seen else ()
 
     def _densest(self, text: str) -> tuple[int, int]:
@@ -83,7 +89,9 @@ class Marker:
 
     def _window(self, text: str, place: int) -> tuple[Part, ...]:
         start = max(0, min(place, len(text) - LENGTH + BEFORE) - BEFORE)
-        sentence = max((end.start() for end in _ENDS.finditer(text, start, place)), default=-1)
+        sentence = -1
+        for end in _ENDS.finditer(text, start, place):
+            sentence = end.start()
         start = max(start, sentence + 1)
         parts = self.mark(_plain(text[start : start + LENGTH]))
         before = (Part(DOTS),) if start > 0 and sentence < 0 else ()
@@ -93,7 +101,7 @@ class Marker:
 
 def _plain(text: str) -> str:
     """Return a piece of Markdown as one line without its signs."""
-    if not _SIGNS.isdisjoint(text):
+    if _SIGN.search(text):
         text = _BETWEEN.sub(" ", _INSIDE.sub("", text))
     return " ".join(text.split())
 

@@ -65,6 +65,23 @@ def test_more_texts_are_looked_at_when_the_first_hold_none():
     assert as_html(marker.cut(["开头"], iter(["別的"]))) == "开头"
 
 
+@pytest.mark.parametrize("words", [["责任"], ["责任", "abc"]])
+def test_where_the_title_says_it_all_no_further_text_is_looked_at(words):
+    def never():
+        raise AssertionError("looked at")
+        yield
+
+    snippet = Marker(words).cut(["开头。"], never(), title="责任 ABC")
+
+    assert as_html(snippet) == "开头。"
+
+
+def test_an_accent_that_vanishes_does_not_hide_a_letter_that_grows():
+    text = "e\u0301㎡责任"  # One character less and one more: as long as before.
+
+    assert as_html(Marker(["责任"]).mark(text)) == "e\u0301㎡<mark>责任</mark>"
+
+
 def test_without_a_word_a_snippet_is_the_beginning():
     assert as_html(Marker([]).cut(["", "开头。", "后面"])) == "开头。"
     assert as_html(Marker(["没有"]).cut(["开头。"])) == "开头。"

@@ -11,7 +11,7 @@ from sqlalchemy import Row, bindparam, select
 
 from hub.cases.models import Document, Rendering
 from hub.cases.service.reading import find_document, readable
-from hub.database import db
+from hub.database import connection
 from hub.errors import NotFoundError
 from hub.registry.models import Node
 
@@ -32,7 +32,7 @@ def find_page(document_id: UUID, audiences: Collection[str]) -> Row[Any]:
 
     Refuses like `find_document`.
     """
-    row: Row[Any] | None = db.session.connection().execute(_PAGE, {"id": document_id}).first()
+    row: Row[Any] | None = connection().execute(_PAGE, {"id": document_id}).first()
     if row is None or row.audience not in audiences:
         find_document(document_id, audiences)
         raise NotFoundError  # It was opened to them only just now.
@@ -42,5 +42,5 @@ def find_page(document_id: UUID, audiences: Collection[str]) -> Row[Any]:
 def newest(audiences: Collection[str], *, limit: int = 10) -> Sequence[Row[Any]]:
     """Return what a list shows of the documents last published and open to these audiences."""
     statement = _CARD.where(readable(audiences)).order_by(_document.published_at.desc())
-    rows: Sequence[Row[Any]] = db.session.connection().execute(statement.limit(limit)).all()
+    rows: Sequence[Row[Any]] = connection().execute(statement.limit(limit)).all()
     return rows

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, or_, select
 
 from hub import clock
-from hub.database import db
+from hub.database import connection, db
 from hub.identity.models import (
     ANONYMOUS,
     EVERYBODY,
@@ -67,7 +67,7 @@ _BY_TOKEN = (
 
 
 def _read(statement: Select[Any], **values: Any) -> Sequence[Any]:
-    return db.session.connection().execute(statement, values).all()
+    return connection().execute(statement, values).all()
 
 
 def actor_of(person_id: UUID, scopes: frozenset[Scope] | None = None) -> Actor:

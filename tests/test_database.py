@@ -1,0 +1,36 @@
+"""The connection for plain statements."""
+
+from sqlalchemy import text
+
+from hub.database import connection, db, transaction
+from tests.factories import make_organisation
+
+COUNT = text("SELECT count(*) FROM organisation")
+
+
+def test_plain_statements_see_what_their_own_transaction_has_written(alpha):
+    with alpha.app_context(), transaction():
+        make_organisation()
+
+        assert connection().scalar(COUNT) == 1
+
+
+def test_plain_statements_outside_see_only_what_was_committed(alpha):
+    with alpha.app_context():
+        reading = connection()
+        with transaction():
+            make_organisation()
+            assert reading.scalar(COUNT) == 0
+
+        assert connection() is reading
+        assert reading.scalar(COUNT) == 1
+
+
+def test_a_connection_is_given_back_with_its_request(alpha):
+    with alpha.app_context():
+        reading = connection()
+        assert db.engine.pool.checkedout() == 1
+
+    assert reading.closed
+    with alpha.app_context():
+        assert db.engine.pool.checkedout() == 0
