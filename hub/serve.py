@@ -19,6 +19,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -174,7 +175,23 @@ def _follow(work: Callable[[threading.Event], None]) -> None:
 
 
 def _keep_index(app: Flask, stop: threading.Event) -> None:
-    """Bring what is new in the journal into the index, and render it, until told to stop.
+    """Bring what is new in the journal into the index until told to stop, and render it beside."""
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        rendering = beside.submit(_keep_rendered, app, stop)
+        try:
+            with app.app_context():
+                while not stop.is_set() and not rendering.done():
+                    done = log.position()
+                    while search_follower.follow_once() and not stop.is_set():
+                        pass
+                    _moves_on(done, stop)
+        finally:
+            stop.set()
+        rendering.result()  # Raises what ended it.
+
+
+def _keep_rendered(app: Flask, stop: threading.Event) -> None:
+    """Render what is new in the journal, and tidy up behind it, until told to stop.
 
     Rendering costs more than indexing, and pages show plain text until then; so it waits until the
     journal stands still, yet not for ever.
@@ -183,8 +200,6 @@ def _keep_index(app: Flask, stop: threading.Event) -> None:
     with app.app_context():
         while not stop.is_set():
             done = log.position()
-            while search_follower.follow_once() and not stop.is_set():
-                pass
             moves = _moves_on(done, stop)
             if not moves or time.monotonic() - rendered_at > LONGEST_PLAIN:
                 while cases_follower.render_missing() and log.position() == done:
