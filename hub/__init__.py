@@ -3,6 +3,7 @@
 from flask import Flask
 
 from hub import api, database, errors, web
+from hub.application import Application
 from hub.cases import api as cases_api
 from hub.cases import views as cases_views
 from hub.config import Settings
@@ -19,7 +20,7 @@ from hub.search import views as search_views
 def create_app(config: Settings | None = None) -> Flask:
     """Build the application of one node."""
     config = config or Settings.load()
-    app = web.Application(__name__)
+    app = Application(__name__)
     app.extensions["hub.settings"] = config
     database.init_app(app, config)
     web.init_app(app, config)

@@ -1,6 +1,5 @@
 """What all of the API has in common: its document, its refusals, and strict reading of bodies."""
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -11,6 +10,7 @@ from flask_babel import gettext
 from marshmallow import Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 
+from hub import application
 from hub.errors import HubError, InvalidError, mark
 from hub.identity import access
 
@@ -143,27 +143,16 @@ def init_app(app: Flask, blueprints: Iterable[flask_smorest.Blueprint]) -> None:
 
 
 def parse(body: bytes) -> Any:
-    """Parse JSON so that there is only one way to understand it.
+    """Parse the body of a request to the API.
 
     :raises MalformedError: for doubled keys, NaN, halves of characters, NUL, or deep nesting.
     """
     try:
-        value = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_refuse)
+        value = application.parse(body.decode())
         _check(value)
     except (ValueError, RecursionError) as error:
         raise MalformedError from error
     return value
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
 
 
 def _check(value: Any, depth: int = 1) -> None:

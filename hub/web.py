@@ -2,12 +2,11 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
-from flask.templating import Environment
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_wtf import CSRFProtect
@@ -31,27 +30,6 @@ CSP = (
 )
 
 StartResponse = Callable[..., Any]
-
-
-class Templates(Environment):
-    """Jinja with the globals that stand once the application does.
-
-    Its own way lets them change later and looks through them at each import: 4 % of a page.
-    """
-
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        """Return the globals of a template."""
-        return {**self.globals, **(d or {})}
-
-
-class Application(Flask):
-    """Flask, whose functions are all plain ones: asking each of them at each request is dear."""
-
-    jinja_environment = Templates
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function as it is."""
-        return func
 
 
 class ForeignOriginError(HubError):

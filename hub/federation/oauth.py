@@ -14,6 +14,7 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from flask import Blueprint, Response, request
 
 from hub import clock
+from hub.application import parse
 from hub.config import Settings, of_this_node, settings
 from hub.database import transaction
 from hub.errors import HubError, InvalidError, problem
@@ -206,8 +207,8 @@ def _json_body() -> dict[str, Any]:
     if not request.is_json:
         raise InvalidError("Content-Type", "application/json")
     try:
-        body = json.loads(request.get_data())
-    except (ValueError, RecursionError) as error:
+        body = parse(request.get_data())
+    except ValueError as error:
         raise InvalidError("body", "not JSON") from error
     if not isinstance(body, dict):
         raise InvalidError("body", "not an object")

@@ -293,6 +293,28 @@ def test_a_body_that_is_no_ingest_is_refused(hub_and_spoke: tuple[Flask, Flask],
 
 
 @pytest.mark.parametrize(
+    "data",
+    [b"{", b"\xff", b"[" * 100_000, b'{"ch":"group","ch":"group","items":[]}', b'{"ch":NaN}'],
+)
+def test_a_body_with_no_or_two_readings_is_refused(
+    hub_and_spoke: tuple[Flask, Flask], data: bytes
+) -> None:
+    answer = (
+        hub_and_spoke[0]
+        .test_client()
+        .post(
+            "/fed/v1/ingest",
+            data=data,
+            content_type="application/json",
+            headers=bearer(hub_and_spoke[1]),
+        )
+    )
+
+    assert answer.status_code == 400
+    assert answer.json["code"]
+
+
+@pytest.mark.parametrize(
     "broken",
     [{}, {"release": None}, {"release": 5, "entry": []}, {"release": {"h": 1, "p": 2, "s": 3}}],
 )
