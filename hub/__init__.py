@@ -10,6 +10,7 @@ from hub.config import Settings
 from hub.federation import api as federation_api
 from hub.federation import oauth
 from hub.federation import views as federation_views
+from hub.federation.feeds import views as feeds_views
 from hub.identity import access, sessions
 from hub.identity import views as identity_views
 from hub.registry import api as registry_api
@@ -29,7 +30,7 @@ def create_app(config: Settings | None = None) -> Flask:
     access.init_app(app)
     for views in (cases_views, search_views, identity_views, federation_views):
         app.register_blueprint(views.blueprint)
-    for wire in (oauth, federation_api):
+    for wire in (oauth, federation_api, feeds_views):
         app.register_blueprint(wire.blueprint)
     api.init_app(app, [cases_api.blueprint, search_api.blueprint, registry_api.blueprint])
     return app

@@ -44,7 +44,7 @@ STILL = 1.0  # Seconds after which a journal that does not move counts as standi
 LONGEST_PLAIN = 10.0  # Seconds that a body waits for its rendering while the journal moves.
 WARM = ("/healthz", "/readyz", "/", "/sign-in", "/.well-known/jingwei", "/api/v1/openapi.json")
 GARBAGE = 20_000  # New objects after which cycles are looked for; a page leaves hardly any.
-SLICES = ("cases/", "federation/", "identity/", "search/")
+SLICES = ("cases/", "federation/", "feeds/", "identity/", "search/")
 GRACE = 2.0  # Seconds that the children of a killed parent get to be gone.
 
 

@@ -22,7 +22,7 @@ from hub.identity.models import ANONYMOUS
 KIB = 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Programs call these with tokens; no cookie counts there, so no other site can borrow one.
-WITHOUT_COOKIES = ("/api/", "/fed/", "/oauth/")
+WITHOUT_COOKIES = ("/api/", "/fed/", "/oauth/", "/oai")
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "media-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; "

@@ -18,6 +18,7 @@ from hub.errors import HubError
 from hub.federation import puller, pusher, relay
 from hub.federation.client import PeerClient
 from hub.federation.errors import PeerError
+from hub.federation.feeds import follower as feeds
 from hub.federation.health import failure_of
 from hub.federation.protocol import MAX_WAIT, ChannelCursor
 from hub.journal.models import partner_channel
@@ -65,10 +66,12 @@ class Follower:
     def run(self) -> None:
         """Start a thread for each peer that appears, and again for one that ended."""
         self._start("push", self._push)
+        self._start("feeds", self._feed)
         while not self.stop.wait(LOOK):
             with self.app.app_context():
                 origins = [peer.origin for peer in registry.live_peers(*puller.UPSTREAM)]
             self._start("push", self._push)
+            self._start("feeds", self._feed)
             for origin in origins:
                 self._start(origin, self._pull, origin)
 
@@ -109,6 +112,13 @@ class Follower:
             db.session.rollback()
             if hinted_at and hinted_at > failed_at:
                 return
+
+    def _feed(self) -> None:
+        """Keep the feeds in step with the journal."""
+        while not self.stop.wait(SHORTEST):
+            with self.app.app_context():
+                while feeds.follow() and not self.stop.is_set():
+                    pass
 
     def _push(self) -> None:
         """Publish to headquarters whatever it lacks; as headquarters, hint to partners."""

@@ -126,7 +126,9 @@ def _enterprises(origins: Collection[str]) -> dict[str, str]:
 
 
 def _audience(live: Sequence[Any], at_home: str | None) -> str | None:
-    channels = {row.channel for row in live}
+    # Of the text that is shown: the channels of a case arrive one by one, and what a newer revision
+    # tells the group is not for those who may still read the older one.
+    channels = {row.channel for row in live if row.digest == live[-1].digest}
     if PUBLIC in channels:
         return EVERYBODY
     if channels - {LOCAL}:
