@@ -32,5 +32,6 @@ def create_app(config: Settings | None = None) -> Flask:
         app.register_blueprint(views.blueprint)
     for wire in (oauth, federation_api, feeds_views):
         app.register_blueprint(wire.blueprint)
-    api.init_app(app, [cases_api.blueprint, search_api.blueprint, registry_api.blueprint])
+    parts = [cases_api.blueprint, search_api.blueprint]
+    api.init_app(app, [*parts, federation_api.programs, registry_api.blueprint])
     return app

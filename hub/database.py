@@ -19,6 +19,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    Executable,
     MetaData,
     TypeDecorator,
     Uuid,
@@ -74,6 +75,7 @@ class Base(DeclarativeBase):
 
 
 PATIENCE = 30  # Seconds that a writer waits for another on SQLite.
+BRIEFLY = 200  # Milliseconds that a note waits for another writer.
 MAPPED = 256 * 1024 * 1024  # Bytes of a SQLite file that are read in place.
 OUTSIDE = "changed outside of a transaction"
 
@@ -171,11 +173,38 @@ def clear_log() -> bool:
     return not busy
 
 
+def note(statement: Executable) -> None:
+    """Write one statement by itself, beside what the request reads, without waiting for others.
+
+    For what is worth keeping and comes again by itself when it was not kept.
+
+    :raises OperationalError: when another writer was in the way; nothing was kept.
+    """
+    with db.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {BRIEFLY}")
+            try:
+                connection.execute(statement)
+                connection.commit()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual}")
+        else:
+            connection = connection.execution_options(**for_writing())
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BRIEFLY}")
+            connection.execute(statement)
+            connection.commit()
+
+
+def insert_into(table: type[Base]) -> Any:
+    """Return the INSERT of this database; both kinds know ON CONFLICT, each by its own class."""
+    return _insert(table.__table__, db.engine.dialect.name)
+
+
 def insert_missing(table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert the rows whose keys are not there yet."""
     if rows:
-        insert = _insert(table.__table__, db.engine.dialect.name)
-        db.session.execute(insert.on_conflict_do_nothing(), rows)
+        db.session.execute(insert_into(table).on_conflict_do_nothing(), rows)
 
 
 def upsert(
@@ -201,7 +230,6 @@ def _upsert(table: Any, dialect: str, keys: tuple[str, ...], names: tuple[str, .
 
 
 def _insert(table: Any, dialect: str) -> Any:
-    """Return the INSERT of a database: both know ON CONFLICT, each by its own class."""
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 

@@ -33,6 +33,7 @@ ON_BOTH = (
     "federation/test_joining",
     "federation/test_oai",
     "federation/test_oauth",
+    "federation/test_receipts",
     "federation/test_urls",
     "search/test_follower",
     "test_migrations",

@@ -2,18 +2,23 @@
 
 import gzip
 from typing import Any
+from uuid import UUID
 
 import zstandard
 from flask import Blueprint, Response, g, json, request
+from marshmallow import Schema, fields
 from sqlalchemy import select
 
 from hub import clock
+from hub.api import Blueprint as ApiBlueprint
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import InvalidError
-from hub.federation import protocol, relay
+from hub.federation import acknowledgements, protocol, relay
 from hub.federation.receiving import Intake, Sender
-from hub.identity.access import anyone
+from hub.federation.shown import receipts_shown
+from hub.identity.access import anyone, scope
+from hub.identity.models import Scope
 from hub.journal.models import Chain
 from hub.journal.signing import node_keys
 from hub.registry import access, keys
@@ -24,6 +29,9 @@ LARGEST = 8 * 1024 * 1024  # Bytes of an ingest.
 SMALLEST_PACKED = 1024  # Bytes from which compressing an answer pays.
 
 blueprint = Blueprint("fed", __name__)
+programs = ApiBlueprint(
+    "federation_api", __name__, url_prefix="/api/v1", description="Who has confirmed a withdrawal"
+)
 
 
 @blueprint.get("/.well-known/jingwei")
@@ -52,6 +60,7 @@ def channels() -> Response:
     """List the channels open to the caller; with `wait`, once one of them has moved."""
     seen = protocol.parse_seen(request.args.get("seen", ""))
     seconds = min(_whole_number("wait", 0), protocol.MAX_WAIT)
+    acknowledgements.note(g.peer, seen)
     granted = relay.granted_channels(g.peer)
     if seconds:
         db.session.rollback()  # No transaction is held while we wait.
@@ -75,6 +84,7 @@ def items(channel: str) -> Response:
     after = protocol.parse_cursor(request.args.get("after", ""))
     limit = max(1, min(_whole_number("limit", protocol.MAX_ITEMS), protocol.MAX_ITEMS))
     page = relay.read_page(g.peer, channel, after, limit)
+    acknowledgements.note(g.peer, {channel: str(after or "0")})
     return _answer(
         {
             "ch": page.channel,
@@ -113,6 +123,65 @@ def ingest_head() -> Response:
     """Say what we have of the caller: the last release of its chain in each channel."""
     rows = db.session.scalars(select(Chain).where(Chain.iss == g.peer.origin))
     return _answer({"heads": {row.channel: f"{row.epoch}:{row.seq}" for row in rows}})
+
+
+@blueprint.get("/fed/v1/receipts")
+@access.peer("fed.receipts")
+def receipts() -> Response:
+    """Tell the issuer of a release who has taken it in, and nobody else anything."""
+    release = acknowledgements.release_of(g.peer.origin, request.args.get("release", ""))
+    standings = acknowledgements.standings_of(release)
+    return _answer(
+        {
+            "release": release.digest,
+            "at": protocol.format_time(clock.now()),
+            "nodes": [standing.as_wire() for standing in standings],
+        }
+    )
+
+
+class ReceiptSchema(Schema):
+    """How far one node is with a withdrawal."""
+
+    node = fields.String(required=True)
+    name = fields.String(required=True)
+    state = fields.String(
+        required=True, metadata={"description": "done, waiting, or unreachable since seen_at."}
+    )
+    seen_at = fields.DateTime(format="iso", allow_none=True)
+
+
+class ReceiptsSchema(Schema):
+    """Who has confirmed the withdrawal of a case."""
+
+    id = fields.UUID(required=True)
+    done = fields.Integer(required=True)
+    total = fields.Integer(required=True)
+    as_of = fields.DateTime(
+        format="iso",
+        allow_none=True,
+        metadata={"description": "When headquarters said so; null when it never did."},
+    )
+    is_current = fields.Boolean(
+        required=True, metadata={"description": "Whether headquarters could be asked just now."}
+    )
+    nodes = fields.List(fields.Nested(ReceiptSchema), required=True)
+
+
+@programs.get("/cases/<uuid:case_id>/receipts")
+@scope(Scope.READ)
+@programs.response(200, ReceiptsSchema)
+def case_receipts(case_id: UUID) -> dict[str, Any]:
+    """Say node by node who has confirmed a withdrawal, to those who may withdraw the case."""
+    _, overview, is_current = receipts_shown(case_id, g.actor)
+    return {
+        "id": case_id,
+        "done": overview.done,
+        "total": len(overview.lines),
+        "as_of": overview.as_of,
+        "is_current": is_current,
+        "nodes": overview.lines,
+    }
 
 
 @blueprint.post("/fed/v1/hint")

@@ -137,17 +137,18 @@ class PeerClient:
             raise UnreachableError(self.origin, _reason(error)) from error
 
     def _authorised(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
-        token, is_new = self._access_token()
+        patience = min(sent["timeout"], LONGEST)
+        token, is_new = self._access_token(patience)
         try:
             return self.ask(method, path, headers=_bearer(token), **sent)
         except RefusedError as error:
             if error.answered != 401 or is_new:
                 raise
         self._token_ends = 0.0  # The peer's clock or keys moved; ask once with a new one.
-        token, _ = self._access_token()
+        token, _ = self._access_token(patience)
         return self.ask(method, path, headers=_bearer(token), **sent)
 
-    def _access_token(self) -> tuple[str, bool]:
+    def _access_token(self, timeout: float = LONGEST) -> tuple[str, bool]:
         with self._lock:
             if time.monotonic() < self._token_ends:
                 return self._token, False
@@ -156,7 +157,7 @@ class PeerClient:
                 "client_assertion_type": ASSERTION_TYPE,
                 "client_assertion": self._assertion(),
             }
-            answer = self.ask("POST", "/oauth/token", data=form)
+            answer = self.ask("POST", "/oauth/token", data=form, timeout=timeout)
             token, life = answer.get("access_token"), answer.get("expires_in")
             if not isinstance(token, str) or not isinstance(life, int):
                 raise MalformedError(self.origin, "no access token")

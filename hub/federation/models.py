@@ -1,8 +1,10 @@
-"""Tables of the federation: what arrived and could not be taken in."""
+"""Tables of the federation: what was held back, and how far others have confirmed."""
 
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.database import Base
@@ -32,3 +34,27 @@ class Quarantined(Base):
     quarantined_at: Mapped[datetime]
 
     __table_args__ = (Index("ix_quarantined_parked", "is_parked", "channel", "iss", "seq"),)
+
+
+class Reading(Base):
+    """How far a peer has confirmed the log that we offer of a channel."""
+
+    __tablename__ = "reading"
+
+    peer_id: Mapped[UUID] = mapped_column(
+        ForeignKey("peer.id", ondelete="CASCADE"), primary_key=True
+    )
+    channel: Mapped[str] = mapped_column(String(80), primary_key=True)
+    epoch: Mapped[str] = mapped_column(String(20))
+    seq: Mapped[int] = mapped_column(Position)
+    acknowledged_at: Mapped[datetime]  # When it last moved.
+
+
+class Receipt(Base):
+    """What headquarters last said of who has taken in a release of ours."""
+
+    __tablename__ = "receipt"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # Of the release.
+    nodes: Mapped[list[Any]]  # As on the wire.
+    told_at: Mapped[datetime]  # By the clock of headquarters.

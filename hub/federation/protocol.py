@@ -3,18 +3,22 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 from hub.errors import InvalidError
+from hub.registry.addresses import is_origin
 
 VERSION = 1
 MAX_ITEMS = 500
 MAX_PAGE = 4 * 1024 * 1024  # Bytes of a page of items.
 MAX_WAIT = 25  # Seconds for which a node holds a request.
+MAX_NODES = 20_000  # Nodes that may confirm one release.
 MAX_VIA = 4  # Nodes that an item may come through.
 
 _CHANNEL = re.compile(r"(group|public|dir|partner:[a-z0-9][a-z0-9-]{0,61})\Z")
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _CURSOR = re.compile(r"([A-Za-z0-9]{1,20}):(\d{1,16})\Z")
 
 
@@ -125,3 +129,70 @@ def parse_page(body: object, channel: str) -> Page:
     if any(b != a + 1 for a, b in pairwise(numbers)):
         raise InvalidError("items", "the log of a channel has no gaps")
     return Page(channel, epoch, head, items)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether one node has taken in a release, as the node that it reads from knows it."""
+
+    node: str
+    name: str
+    is_done: bool
+    position: int | None = None  # Up to where it has confirmed the log of the channel.
+    seen_at: datetime | None = None  # Its last contact.
+
+    def as_wire(self) -> dict[str, Any]:
+        """Return the shape on the wire."""
+        return {
+            "node": self.node,
+            "name": self.name,
+            "state": "done" if self.is_done else "waiting",
+            "position": self.position,
+            "seen_at": format_time(self.seen_at) if self.seen_at else None,
+        }
+
+
+def parse_receipts(body: Mapping[str, Any], digest: str) -> tuple[datetime, list[Standing]]:
+    """Return when a peer said who has taken in a release, and what it said.
+
+    :raises InvalidError: when it is anything else.
+    """
+    nodes = body.get("nodes")
+    if body.get("release") != digest:
+        raise InvalidError("release", "receipts of another release")
+    if not isinstance(nodes, list) or len(nodes) > MAX_NODES:
+        raise InvalidError("nodes", f"not a list of at most {MAX_NODES}")
+    return parse_time(body.get("at")), [parse_standing(row) for row in nodes]
+
+
+def parse_standing(row: object) -> Standing:
+    """Return what is said of one node.
+
+    :raises InvalidError: when it is anything else.
+    """
+    if not isinstance(row, Mapping) or not is_origin(row.get("node")):
+        raise InvalidError("nodes", "a row without a node")
+    name, state, position = row.get("name"), row.get("state"), row.get("position")
+    if not isinstance(name, str) or len(name) > 200 or state not in {"done", "waiting"}:
+        raise InvalidError("nodes", "no name or state")
+    if position is not None and (type(position) is not int or not 0 <= position < 2**53):
+        raise InvalidError("nodes", "position counts from 0")
+    seen_at = row.get("seen_at")
+    seen = None if seen_at is None else parse_time(seen_at)
+    return Standing(str(row["node"]), name, state == "done", position, seen)
+
+
+def format_time(moment: datetime) -> str:
+    """Return a time as it stands on the wire: UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime(_TIME)
+
+
+def parse_time(text: object) -> datetime:
+    """Return the time that a text on the wire means.
+
+    :raises InvalidError: for any other text.
+    """
+    try:
+        return datetime.strptime(str(text), _TIME).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise InvalidError("at", "not a time") from error

@@ -9,9 +9,10 @@ from flask_babel import gettext as _
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError, NotFoundError
-from hub.federation import health, joining, peering, quarantine
+from hub.federation import acknowledgements, health, joining, peering, quarantine
 from hub.federation.forms import ConfirmationForm, InvitationForm, JoinForm, refuse
 from hub.federation.labels import KIND_LABELS, STATE_LABELS
+from hub.federation.shown import receipts_shown
 from hub.identity import access
 from hub.identity.models import Role
 from hub.journal.signing import node_keys
@@ -82,6 +83,7 @@ def peers() -> ResponseReturnValue:
         "federation/peers.html",
         peers=registry.peers(),
         lags=lags,
+        behind=acknowledgements.lags(),
         health=health,
         quarantined=quarantine.count_by_peer(),
         fingerprint=peering.grouped(node_keys().fingerprint),
@@ -158,6 +160,16 @@ def resume(peer_id: UUID) -> ResponseReturnValue:
 def held_back() -> ResponseReturnValue:
     """Show what arrived and was not taken in, newest first, and why."""
     return render_template("federation/quarantine.html", items=quarantine.newest())
+
+
+@blueprint.get("/cases/<uuid:case_id>/receipts")
+@access.signed_in
+def receipts(case_id: UUID) -> ResponseReturnValue:
+    """Show node by node who has confirmed a withdrawal."""
+    work, overview, is_current = receipts_shown(case_id, g.actor)
+    return render_template(
+        "federation/receipts.html", work=work, overview=overview, is_current=is_current
+    )
 
 
 def _find(peer_id: UUID) -> Peer:

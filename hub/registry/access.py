@@ -15,13 +15,11 @@ from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from hub import clock
-from hub.database import db, for_writing
+from hub.database import note
 from hub.identity.access import View, requires
 from hub.registry import service
 from hub.registry.errors import TokenError, UnknownPeerError
 from hub.registry.models import Peer
-
-PATIENCE = 200  # Milliseconds that noting a contact may wait for a lock.
 
 log = structlog.get_logger()
 
@@ -49,21 +47,7 @@ def _challenge(response: Response) -> Response:
 
 def _note_contact(peer_id: UUID, at: datetime) -> None:
     """Keep when a peer was last here. A reader must not wait for a writer because of that."""
-    statement = update(Peer).where(Peer.id == peer_id).values(seen_at=at)
     try:
-        with db.engine.connect() as connection:
-            if connection.dialect.name == "sqlite":
-                usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
-                connection.exec_driver_sql(f"PRAGMA busy_timeout = {PATIENCE}")
-                try:
-                    connection.execute(statement)
-                    connection.commit()
-                finally:
-                    connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual}")
-            else:
-                connection = connection.execution_options(**for_writing())
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {PATIENCE}")
-                connection.execute(statement)
-                connection.commit()
+        note(update(Peer).where(Peer.id == peer_id).values(seen_at=at))
     except OperationalError as error:
         log.info("contact not noted", peer=str(peer_id), reason=str(error.orig))

@@ -95,6 +95,14 @@ def authors_work(case_id: UUID, actor: Actor) -> Work:
     return work
 
 
+def is_kept_by(case_id: UUID, actor: Actor) -> bool:
+    """Say whether somebody may narrow or withdraw a case of ours."""
+    if not any(map(actor.holds, KEEPERS)):
+        return False
+    work = load_work(case_id)
+    return work is not None and any(actor.holds(role, work.unit.path) for role in KEEPERS)
+
+
 def kept_work(case_id: UUID, actor: Actor) -> Work:
     """Return a case for those who may narrow or withdraw it.
 

@@ -115,7 +115,7 @@ def withdraw(case_id: UUID) -> ResponseReturnValue:
         work = service.kept_work(case_id, g.actor)
         return render_template("cases/withdrawal.html", work=work, form=form), error.status
     flash(_("Withdrawn. It disappears from all nodes as they hear of it."), "success")
-    return redirect(url_for("cases.workbench"), 303)
+    return redirect(f"/cases/{case_id}/receipts", 303)  # Node by node, as they confirm.
 
 
 def _take(step: Callable[..., Case], case_id: UUID, form: forms.DecisionForm, **given: Any) -> Case:

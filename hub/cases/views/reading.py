@@ -36,7 +36,9 @@ def show(case_id: UUID) -> ResponseReturnValue:
     try:
         page = service.find_page(case_id, audiences(g.actor))
     except WithdrawnError as error:
-        return render_template("cases/tombstone.html", document=error.document), 410
+        is_kept = service.is_kept_by(case_id, g.actor)
+        left = {"document": error.document, "is_kept": is_kept}
+        return render_template("cases/tombstone.html", **left), 410
     return render_template("cases/case.html", **shown(page), work=_work(page, g.actor))
 
 
