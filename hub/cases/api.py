@@ -13,6 +13,7 @@ from hub.database import transaction
 from hub.identity import access
 from hub.identity.errors import ScopeError
 from hub.identity.models import Scope
+from hub.identity.service import audiences
 
 blueprint = Blueprint(
     "cases_api", __name__, url_prefix="/api/v1", description="Cases and pilot lessons"
@@ -146,3 +147,33 @@ def withdraw(values: Answer, case_id: UUID) -> Answer:
     """Take a published case back everywhere."""
     with transaction():
         return _answer(service.withdraw(g.actor, case_id, **values))
+
+
+@blueprint.get("/cases/<uuid:case_id>/questions")
+@reading
+@blueprint.response(200, schemas.Remarks)
+def questions(case_id: UUID) -> Answer:
+    """List what was asked about a case with the answers, as far as the caller may see it."""
+    seen = audiences(g.actor)
+    service.find_document(case_id, seen)
+    return {"questions": service.beside(case_id, seen, g.actor)}
+
+
+@blueprint.post("/cases/<uuid:case_id>/questions")
+@access.scope(Scope.WRITE)
+@blueprint.arguments(schemas.NewRemark)
+@blueprint.response(201, schemas.Said)
+def ask(values: Answer, case_id: UUID) -> Answer:
+    """Ask the unit of a case, in the name of the caller's; it is shown once that unit accepts."""
+    with transaction():
+        return {"id": service.ask(g.actor, case_id, **values)}
+
+
+@blueprint.post("/questions/<uuid:question_id>/answers")
+@access.scope(Scope.WRITE)
+@blueprint.arguments(schemas.NewRemark)
+@blueprint.response(201, schemas.Said)
+def answer(values: Answer, question_id: UUID) -> Answer:
+    """Answer a question about a case of one's unit; all see it who see the question."""
+    with transaction():
+        return {"id": service.answer(g.actor, question_id, **values).id}

@@ -182,6 +182,22 @@ class UnknownUnitError(ContentError):
         super().__init__(field="unit")
 
 
+class NoWayError(HubError):
+    """A question was asked, and no node is known that leads to the one that it is for."""
+
+    status = 409
+    code = "no_way"
+    message = mark("This node has no connection to the node that published this.")
+
+
+class NoReadersError(HubError):
+    """Those who could read a case when something was said of it can't read it any more."""
+
+    status = 409
+    code = "no_readers"
+    message = mark("The case is no longer open to those among whom this was said.")
+
+
 class BulkHandsError(HubError):
     """A bulk publication needs an author and two other people."""
 

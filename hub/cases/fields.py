@@ -43,6 +43,16 @@ STATES = {
     "widen_review": mark("Review of a wider audience"),
     "withdrawn": mark("Withdrawn"),
 }
+POSTS = {
+    "branch_secretary": mark("Branch secretary"),
+    "adoption_liaison": mark("Adoption liaison"),
+    "author": mark("Author"),
+    "signatory": mark("Signatory"),
+    "secrecy_reviewer": mark("Secrecy reviewer"),
+    "group_editor": mark("Group editor"),
+    "expert": mark("Expert"),
+    "partner_liaison": mark("Partner liaison"),
+}
 HOW_CHOSEN = {"assigned": mark("Assigned by a superior"), "applied": mark("Applied for")}
 VERDICTS = {
     "extend": mark("Extend it"),

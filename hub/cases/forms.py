@@ -28,6 +28,7 @@ from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
 from hub.cases.fields import VISIBILITIES, Column, Shape, fields_of
 from hub.cases.fields import Field as Described
+from hub.cases.remarks import LENGTH
 from hub.cases.service import Approval, Secrecy
 from hub.errors import HubError
 
@@ -105,6 +106,12 @@ class WithdrawalForm(DecisionForm):
     """Why a case is taken back."""
 
     reason = TextAreaField(lazy_gettext("Reason"), render_kw={"rows": 3, "maxlength": 1000})
+
+
+class RemarkForm(FlaskForm):
+    """A question or an answer."""
+
+    text = TextAreaField(lazy_gettext("Your text"), render_kw={"rows": 4, "maxlength": LENGTH})
 
 
 @cache

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.database import Base
@@ -140,6 +140,54 @@ class Revision(Base):
     signed_at: Mapped[datetime | None]
     published_by: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     published_at: Mapped[datetime | None]
+
+
+class Remark(StrEnum):
+    """What somebody may say of a published document; the journal's words for it."""
+
+    QUESTION = "question"
+    ANSWER = "answer"
+    COMMENT = "comment"
+    ADOPTION = "adoption"
+
+
+class Standing(StrEnum):
+    """Where a piece of feedback stands, as far as this node knows."""
+
+    SENT = "sent"  # Ours: on its way, or not yet decided upon at the document's origin.
+    REFUSED = "refused"  # Ours: a node on the way refused it for good.
+    RECEIVED = "received"  # About a document of ours: waits for the decision of its unit.
+    DECLINED = "declined"
+    ACCEPTED = "accepted"  # Released: readers see it beside its document.
+    ENDED = "ended"  # Was released and is no longer.
+
+
+class Feedback(Base):
+    """A question, an answer or the like about a document; it names a unit and a post, no person.
+
+    `audience` alone decides who sees the row beside its document; None but once it is released.
+    """
+
+    __tablename__ = "feedback"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)  # Its public id: see `public_id`.
+    origin: Mapped[str] = mapped_column(String(255))
+    entry_id: Mapped[str] = mapped_column(String(36))
+    digest: Mapped[str] = mapped_column(String(64), index=True)  # Of the entry.
+    type: Mapped[str] = mapped_column(String(20))
+    document_id: Mapped[UUID] = mapped_column(index=True)  # What it is about, here or not.
+    question_id: Mapped[UUID | None] = mapped_column(index=True)  # What an answer answers.
+    text: Mapped[str] = mapped_column(Text)  # Plain; empty once it ended.
+    unit: Mapped[str] = mapped_column(String(200))
+    post: Mapped[str] = mapped_column(String(30))
+    state: Mapped[str] = mapped_column(String(20))
+    audience: Mapped[str | None] = mapped_column(String(40))
+    unit_id: Mapped[UUID | None]  # The unit here that said it; None when it came from elsewhere.
+    channels: Mapped[list[str]]  # Where its document was when it came in: it goes no further.
+    reason: Mapped[str] = mapped_column(Text)  # Why it was declined or refused.
+    said_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_feedback_state", "state", "document_id"),)
 
 
 class Rendering(Base):

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, validate
 
 from hub.cases.fields import CASE, KINDS, PILOT_LESSON, STATES, VISIBILITIES, Field, Shape
+from hub.cases.remarks import LENGTH
 from hub.cases.service import Approval as ApprovalDecision
 from hub.cases.service import Secrecy
 
@@ -140,3 +141,39 @@ class Shown(Standing.from_dict(_CONTENT, name="CaseText")):  # type: ignore[misc
     visibility = fields.String()
     partners = fields.List(fields.String())
     note = fields.String()
+
+
+class NewRemark(Strict):
+    """A question or an answer: plain text that names no person."""
+
+    text = fields.String(required=True, metadata={"maxLength": LENGTH})
+
+
+class Said(Schema):
+    """Which question or answer."""
+
+    id = fields.UUID()
+
+
+class Remark(Said):
+    """What a unit said of a case; `state` is accepted once others see it."""
+
+    type = fields.String()
+    state = fields.String()
+    text = fields.String()
+    unit = fields.String()
+    post = fields.String()
+    origin = fields.String()
+    said_at = fields.DateTime()
+
+
+class Question(Remark):
+    """A question or comment with its answers."""
+
+    answers = fields.List(fields.Nested(Remark))
+
+
+class Remarks(Schema):
+    """What was said of a case."""
+
+    questions = fields.List(fields.Nested(Question))

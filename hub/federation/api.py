@@ -14,11 +14,12 @@ from hub.api import Blueprint as ApiBlueprint
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import InvalidError
-from hub.federation import acknowledgements, protocol, relay
+from hub.federation import acknowledgements, feedback, protocol, relay
 from hub.federation.receiving import Intake, Sender
 from hub.federation.shown import receipts_shown
 from hub.identity.access import anyone, scope
 from hub.identity.models import Scope
+from hub.journal import outbox
 from hub.journal.models import Chain
 from hub.journal.signing import node_keys
 from hub.registry import access, keys
@@ -63,18 +64,15 @@ def channels() -> Response:
     acknowledgements.note(g.peer, seen)
     granted = relay.granted_channels(g.peer)
     if seconds:
+        box, last = outbox.box_of(g.peer.origin), outbox.head_of(g.peer.origin)
+        seen[box] = str(protocol.ChannelCursor(*last)) if last else "0"
         db.session.rollback()  # No transaction is held while we wait.
-        relay.watcher().wait(granted, seen, seconds)
+        relay.watcher().wait([*granted, box], seen, seconds)
         caller = registry.authenticate_peer(request.headers.get("Authorization"), "fed.read")
         granted = relay.granted_channels(caller)
-    heads = relay.heads_of(granted)
-    return _answer(
-        {
-            "channels": [
-                {"ch": name, "head": str(heads[name]) if name in heads else "0"} for name in granted
-            ]
-        }
-    )
+    heads, mail = relay.heads_of(granted), feedback.waiting_for(g.peer.origin)
+    listed = [{"ch": name, "head": str(heads[name]) if name in heads else "0"} for name in granted]
+    return _answer({"channels": listed} | ({"feedback": mail} if mail else {}))
 
 
 @blueprint.get("/fed/v1/channels/<channel>/items")
@@ -105,7 +103,7 @@ def ingest() -> Response:
     body = _body({"ch", "items"})
     channel, found = protocol.parse_channel(str(body["ch"])), protocol.parse_items(body["items"])
     with transaction():
-        relay.open_ingest(g.peer, channel)
+        relay.open_ingest(g.peer, channel, protocol.claimed_authors(found))
         sender = Sender(g.peer.origin, g.peer.kind, g.peer.enterprise, is_ingest=True)
         outcomes = Intake(sender, channel).take(found)
     accepted = [{"digest": o.digest, "seq": o.seq} for o in outcomes if o.code is None]
@@ -182,6 +180,33 @@ def case_receipts(case_id: UUID) -> dict[str, Any]:
         "is_current": is_current,
         "nodes": overview.lines,
     }
+
+
+@blueprint.post("/fed/v1/feedback")
+@access.peer("fed.feedback")
+def take_feedback() -> Response:
+    """Take in what the caller says of entries that it may see, or pass it on."""
+    request.max_content_length = LARGEST
+    wires = feedback.parse_entries(_body({"items"})["items"])
+    with transaction():
+        outcomes = feedback.take(Sender(g.peer.origin, g.peer.kind, g.peer.enterprise), wires)
+    refused = [
+        {"index": index, "code": o.code, "detail": o.reason}
+        for index, o in enumerate(outcomes)
+        if o.code
+    ]
+    return _answer({"accepted": [o.digest for o in outcomes if not o.code], "refused": refused})
+
+
+@blueprint.get("/fed/v1/feedback")
+@access.peer("fed.feedback")
+def give_feedback() -> Response:
+    """Hand a spoke what waits for it; `after` says what it has, which is then forgotten here."""
+    after = protocol.parse_cursor(request.args.get("after", ""))
+    with transaction():
+        mail = feedback.mail_for(g.peer.origin, after)
+    items = [{"seq": number, "entry": wire} for number, wire in mail.items]
+    return _answer({"epoch": mail.epoch, "items": items})
 
 
 @blueprint.post("/fed/v1/hint")

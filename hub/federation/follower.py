@@ -15,7 +15,7 @@ from hub import clock
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
-from hub.federation import puller, pusher, relay
+from hub.federation import feedback, puller, pusher, relay
 from hub.federation.client import PeerClient
 from hub.federation.errors import PeerError
 from hub.federation.feeds import follower as feeds
@@ -67,11 +67,13 @@ class Follower:
         """Start a thread for each peer that appears, and again for one that ended."""
         self._start("push", self._push)
         self._start("feeds", self._feed)
+        self._start("feedback", self._send_feedback)
         while not self.stop.wait(LOOK):
             with self.app.app_context():
                 origins = [peer.origin for peer in registry.live_peers(*puller.UPSTREAM)]
             self._start("push", self._push)
             self._start("feeds", self._feed)
+            self._start("feedback", self._send_feedback)
             for origin in origins:
                 self._start(origin, self._pull, origin)
 
@@ -143,6 +145,23 @@ class Follower:
                 except (HubError, SQLAlchemyError) as error:
                     heads, pause = None, backoff.fail()
                     logger.warning("push failed", peer=origin, reason=str(error), pause=pause)
+
+    def _send_feedback(self) -> None:
+        """Send feedback to those whom we dial; whoever fails is left alone for a while."""
+        waits: dict[str, tuple[Backoff, float]] = {}
+        while not self.stop.wait(SHORTEST):
+            with self.app.app_context():
+                for origin in feedback.dialled():
+                    backoff, until = waits.get(origin, (Backoff(), 0.0))
+                    if monotonic() < until:
+                        continue
+                    try:
+                        feedback.send(origin)
+                        backoff.succeed()
+                    except (HubError, SQLAlchemyError) as error:
+                        db.session.rollback()
+                        waits[origin] = (backoff, monotonic() + backoff.fail())
+                        logger.warning("feedback not sent", peer=origin, reason=str(error))
 
 
 def hint_partners(hinted: dict[str, ChannelCursor]) -> dict[str, ChannelCursor]:

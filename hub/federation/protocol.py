@@ -19,6 +19,7 @@ MAX_VIA = 4  # Nodes that an item may come through.
 
 _CHANNEL = re.compile(r"(group|public|dir|partner:[a-z0-9][a-z0-9-]{0,61})\Z")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
+_ORIGIN = re.compile(r'"origin":"(https?://[^"\\]{1,240})","parent":\{')
 _CURSOR = re.compile(r"([A-Za-z0-9]{1,20}):(\d{1,16})\Z")
 
 
@@ -196,3 +197,15 @@ def parse_time(text: object) -> datetime:
         return datetime.strptime(str(text), _TIME).replace(tzinfo=UTC)
     except ValueError as error:
         raise InvalidError("at", "not a time") from error
+
+
+def claimed_authors(items: Sequence[Item]) -> set[str]:
+    """Return the origins that the entries of these items claim; nothing is verified here."""
+    return {origin for item in items if (origin := _claimed_origin(item.entry))}
+
+
+def _claimed_origin(entry: object) -> str | None:
+    payload = entry.get("p") if isinstance(entry, Mapping) else None
+    # Canonical JSON, so the text stands as it is; what is not canonical is refused later.
+    found = _ORIGIN.search(payload) if isinstance(payload, str) else None
+    return found[1] if found else None

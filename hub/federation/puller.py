@@ -1,7 +1,10 @@
 """One pull, from cursor to cursor: what a peer offers, taken in page by page."""
 
+from typing import Any
+
 from hub.config import settings
 from hub.database import db, transaction
+from hub.federation import feedback
 from hub.federation.client import PeerClient
 from hub.federation.errors import MalformedError, RefusedError
 from hub.federation.protocol import (
@@ -33,10 +36,11 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
     peer = registry.find_peer(peer_origin)
     if peer is None:
         return 0
-    client = PeerClient.for_peer(peer)
+    client, peer_kind = PeerClient.for_peer(peer), peer.kind
     seen = {name: cursor for name in _expected(peer) if (cursor := _cursor(peer_origin, name))}
     db.session.rollback()  # No transaction is held while the peer holds our request.
-    offered = _offered(client, seen, wait)
+    answer = _ask(client, seen, wait)
+    offered = _offered(client, answer)
     count = sum(
         _pull_channel(client, peer_origin, channel)
         for channel, head in offered
@@ -45,6 +49,8 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
     if count:
         with transaction():
             retry_parked()
+    if peer_kind == PeerKind.HEADQUARTERS:
+        count += feedback.fetch(client, answer.get("feedback"))
     return count
 
 
@@ -69,12 +75,15 @@ def _expected(peer: Peer) -> list[str]:
     return foreign if peer.kind == PeerKind.PARTNER else [DIRECTORY, GROUP, *foreign]
 
 
-def _offered(client: PeerClient, seen: dict[str, str], wait: int) -> list[tuple[str, str]]:
-    """Return the channels that are open to us with their heads, keys before what they sign."""
+def _ask(client: PeerClient, seen: dict[str, str], wait: int) -> dict[str, Any]:
     params = {"seen": ",".join(f"{channel}:{cursor}" for channel, cursor in seen.items())}
     if wait:
         params["wait"] = str(wait)
-    answer = client.get("/fed/v1/channels", params, timeout=HELD if wait else 30)
+    return client.get("/fed/v1/channels", params, timeout=HELD if wait else 30)
+
+
+def _offered(client: PeerClient, answer: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the channels that are open to us with their heads, keys before what they sign."""
     listed = answer.get("channels")
     if not isinstance(listed, list) or len(listed) > 100:
         raise MalformedError(client.origin, "no list of channels")

@@ -20,6 +20,7 @@ from hub.journal.errors import VerificationError
 from hub.journal.models import (
     DIRECTORY,
     GROUP,
+    PUT,
     RETRACT,
     Entry,
     Live,
@@ -66,6 +67,7 @@ class Intake:
     _known: dict[str, int] = field(default_factory=dict)  # Release digest → position.
     _chains: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     _revisions: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    _issuers: dict[str, str] = field(default_factory=dict)  # Entry digest → who may release it.
     _pending: list[tuple[VerifiedRelease, VerifiedEntry | None, int, bool]] = field(
         default_factory=list
     )
@@ -93,6 +95,10 @@ class Intake:
                 )
             )
             self._revisions |= {(o, i, rev): name for o, i, rev, name in found}
+        named = {str(name) for item in items if (name := _claim(item.release, "digest"))}
+        entries = select(Entry.digest, Entry.origin, Entry.parent_origin)
+        authors = db.session.execute(entries.where(Entry.digest.in_(named)))
+        self._issuers = {name: parent or origin for name, origin, parent in authors}
 
     def _take(self, item: Item) -> Outcome:
         digest = _claimed_digest(item.release) or ""
@@ -161,6 +167,10 @@ class Intake:
         known = self._revisions.get((statement["iss"], statement["id"], statement["rev"]))
         if known not in {None, statement["digest"]}:
             raise VerificationError("equivocation", "the same revision with another content")
+        # Without its entry nothing else would show whose text this release puts into a channel.
+        issuer = self._issuers.get(statement["digest"], statement["iss"])
+        if statement["op"] == PUT and issuer != statement["iss"]:
+            raise VerificationError("foreign_origin", "not this issuer's to release")
 
     def _entry_of(self, item: Item, release: VerifiedRelease) -> VerifiedEntry | None:
         """Return the entry of an item; a bad one is quarantined and its release kept.
@@ -175,12 +185,20 @@ class Intake:
                 raise VerificationError("other_digest", "not the entry that was released")
             entry = verify_entry(item.entry, self._key_of)
             _check_match(entry, release)
+            self._check_child(entry)
         except VerificationError as error:
             if self.sender.is_ingest and error.code == "other_digest":
                 raise
             self._quarantine(item, error.code, error.reason, is_parked=False)
             return None
         return entry
+
+    def _check_child(self, entry: VerifiedEntry) -> None:
+        """Refuse another content of a revision whose author is not the issuer."""
+        document = entry.document
+        key = (document["origin"], document["id"], document["rev"])
+        if self._revisions.setdefault(key, entry.signed.digest) != entry.signed.digest:
+            raise VerificationError("equivocation", "the same revision with another content")
 
     def _advance(self, release: VerifiedRelease) -> None:
         statement = release.statement
@@ -252,7 +270,9 @@ def _check_match(entry: VerifiedEntry, release: VerifiedRelease) -> None:
     document, statement = entry.document, release.statement
     if document["id"] != statement["id"] or document["rev"] != statement["rev"]:
         raise VerificationError("other_entry", "of another id or revision than its release")
-    if document["origin"] != statement["iss"]:
+    if entry.parent and entry.parent[0] != statement["iss"]:
+        raise VerificationError("foreign_parent", "released by another node than its parent's")
+    if not entry.parent and document["origin"] != statement["iss"]:
         raise VerificationError("foreign_origin", "written by another node than its issuer")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from flask import Flask, current_app
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from hub import clock
 from hub.config import Settings, of_this_node, settings
@@ -24,6 +24,7 @@ from hub.journal.models import (
     Release,
     partner_channel,
 )
+from hub.registry import service as registry
 from hub.registry.models import PeerKind
 from hub.registry.service import Caller, live_peers
 
@@ -68,10 +69,12 @@ def has_agreement(peer: Caller) -> bool:
     return peer.agreement_ends_at is not None and clock.now() < peer.agreement_ends_at
 
 
-def open_ingest(peer: Caller, channel: str) -> None:
-    """Let a node of our enterprise publish into a channel, and partners know its key first.
+def open_ingest(peer: Caller, channel: str, authors: Collection[str] = ()) -> None:
+    """Let a node of our enterprise publish into a channel, and partners know the keys first.
 
     The caller owns the transaction.
+
+    :param authors: origins of the entries; feedback is another node's.
 
     :raises ClosedChannelError: for any other peer, and for a partner without an agreement.
     """
@@ -81,7 +84,12 @@ def open_ingest(peer: Caller, channel: str) -> None:
         raise ClosedChannelError
     for name, partner in partners.items():
         if channel in {name, PUBLIC}:
-            introduce(peer.origin, partner.enterprise)
+            for origin in sorted({peer.origin, *filter(_is_ours, authors)}):
+                introduce(origin, partner.enterprise)
+
+
+def _is_ours(origin: str) -> bool:
+    return registry.enterprise_of(origin) == settings().enterprise
 
 
 def heads_of(channels: Collection[str]) -> dict[str, ChannelCursor]:
@@ -111,6 +119,7 @@ def read_page(peer: Caller, channel: str, after: ChannelCursor | None, limit: in
 
 
 def _items(channel: str, after: int, limit: int) -> list[Item]:
+    is_its_entry = and_(Entry.digest == Release.entry_digest, Entry.origin == Release.origin)
     statement = (
         select(
             LogItem.seq,
@@ -124,7 +133,7 @@ def _items(channel: str, after: int, limit: int) -> list[Item]:
             Entry.signature,
         )
         .join(Release, Release.position == LogItem.position)
-        .join(Entry, Entry.digest == Release.entry_digest, isouter=True)
+        .outerjoin(Entry, is_its_entry)
         .where(LogItem.channel == channel, LogItem.seq > after)
         .order_by(LogItem.seq)
         .limit(limit)

@@ -29,7 +29,7 @@ from hub.journal.models import (
     Release,
 )
 from hub.journal.signing import ENTRY, RELEASE, node_keys
-from hub.journal.storage import Appended, store, write_entries
+from hub.journal.storage import Appended, live_children, store, write_entries
 from hub.journal.verification import VerifiedEntry, VerifiedRelease
 
 
@@ -48,13 +48,13 @@ class Publication:
 
 
 @dataclass(frozen=True)
-class _Turn:
+class Turn:
     """An entry that joins some channels and leaves others."""
 
     document: dict[str, Any]
     digest: str
     put: Collection[str]
-    lost: Collection[str]
+    lost: set[str]
 
 
 def publish(
@@ -76,16 +76,16 @@ def publish(
 
 def publish_all(publications: Sequence[Publication]) -> list[Change]:
     """Publish many revisions at the price of little more than one; no entry twice among them."""
-    documents = [_document(publication) for publication in publications]
+    documents = [document_of(publication) for publication in publications]
     entries = [node_keys().sign(document, ENTRY) for document in documents]
     turns = []
     for wanted, document, entry in zip(publications, documents, entries, strict=True):
         # A first revision was nowhere before.
-        held = _channels_of(wanted.entry_id) if wanted.rev > 1 else set()
+        held = held_channels(wanted.entry_id) if wanted.rev > 1 else set()
         put = set(wanted.channels)
-        turns.append(_Turn(document, entry.digest, put, held - put))
+        turns.append(Turn(document, entry.digest, put, held - put))
     write_entries(list(zip(entries, documents, strict=True)))
-    return _issue(turns)
+    return issue(turns)
 
 
 def readdress(entry_id: str, channels: Collection[str]) -> list[Change]:
@@ -95,10 +95,10 @@ def readdress(entry_id: str, channels: Collection[str]) -> list[Change]:
     what a unit keeps to itself and what its node may read share one channel.
     """
     entry = _newest(entry_id)
-    wanted, held = set(channels), _channels_of(entry_id)
+    wanted, held = set(channels), held_channels(entry_id)
     document = {"id": entry_id, "rev": entry.rev, "origin": entry.origin, "type": entry.type}
     put = wanted if wanted == held else wanted - held
-    return _issue([_Turn(document, entry.digest, put, held - wanted)])
+    return issue([Turn(document, entry.digest, put, held - wanted)])
 
 
 def append_received(
@@ -176,11 +176,14 @@ def _digest_before(entry_id: str, rev: int) -> str | None:
     return db.session.scalar(statement.limit(1))
 
 
-def _channels_of(entry_id: str) -> set[str]:
-    """Return the channels in which our own entry is live."""
+def held_channels(entry_id: str, origin: str | None = None) -> set[str]:
+    """Return the channels in which we have released an entry, our own unless `origin` is given."""
     here = settings().origin
     statement = select(Live.channel).where(
-        Live.iss == here, Live.origin == here, Live.entry_id == entry_id, Live.op == PUT
+        Live.iss == here,
+        Live.origin == (origin or here),
+        Live.entry_id == entry_id,
+        Live.op == PUT,
     )
     return set(db.session.scalars(statement))
 
@@ -190,8 +193,12 @@ def _newest(entry_id: str) -> Entry:
     return db.session.scalars(statement.order_by(Entry.rev.desc()).limit(1)).one()
 
 
-def _issue(turns: Sequence[_Turn]) -> list[Change]:
-    """Write one release for each channel that gains or loses an entry, heads locked last."""
+def issue(turns: Sequence[Turn]) -> list[Change]:
+    """Write one release for each channel that gains or loses an entry, heads locked last.
+
+    Children leave a channel with their parent, and come back to none by themselves.
+    """
+    turns = [*turns, *_children_leaving(turns)]
     channels = {channel for turn in turns for channel in (*turn.put, *turn.lost)}
     heads = lock_heads(channels - {LOCAL})
     chains = chains_of(settings().origin, channels)
@@ -207,7 +214,18 @@ def _issue(turns: Sequence[_Turn]) -> list[Change]:
     return store(appended, heads)
 
 
-def _document(publication: Publication) -> dict[str, Any]:
+def _children_leaving(turns: Sequence[Turn]) -> list[Turn]:
+    lost = {turn.document["id"]: set(turn.lost) for turn in turns if turn.lost}
+    leaving: dict[str, Turn] = {}
+    for row in live_children(settings().origin, lost) if lost else ():
+        if row.channel in lost[row.parent_id]:
+            document = {"id": row.entry_id, "rev": row.rev, "origin": row.origin, "type": row.type}
+            turn = Turn(document, row.entry_digest, (), set())
+            leaving.setdefault(row.entry_digest, turn).lost.add(row.channel)
+    return list(leaving.values())
+
+
+def document_of(publication: Publication) -> dict[str, Any]:
     """Return the entry of a revision (docs/federation.md, Entry)."""
     entry_id, rev = publication.entry_id, publication.rev
     return {
@@ -227,7 +245,7 @@ def _document(publication: Publication) -> dict[str, Any]:
 
 
 def _statement(
-    channel: str, op: str, turn: _Turn, end: tuple[str, int, str] | None
+    channel: str, op: str, turn: Turn, end: tuple[str, int, str] | None
 ) -> dict[str, Any]:
     """Return a release that follows the end of its chain: epoch, seq and digest, None if new."""
     epoch, seq, digest = end or (secrets.token_hex(4), 0, None)

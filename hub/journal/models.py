@@ -40,8 +40,13 @@ class Entry(Base):
     header: Mapped[str] = mapped_column(Text)
     payload: Mapped[str | None] = mapped_column(Text)  # None once the text was dropped.
     signature: Mapped[str] = mapped_column(String(100))
+    parent_origin: Mapped[str | None] = mapped_column(String(255))  # Of what a child speaks of.
+    parent_id: Mapped[str | None] = mapped_column(String(36))
 
-    __table_args__ = (Index("ix_entry_origin_entry_id", "origin", "entry_id"),)
+    __table_args__ = (
+        Index("ix_entry_origin_entry_id", "origin", "entry_id"),
+        Index("ix_entry_parent", "parent_origin", "parent_id"),
+    )
 
 
 class Release(Base):
@@ -119,6 +124,22 @@ class Live(Base):
     entry_digest: Mapped[str] = mapped_column(String(64), index=True)
 
     __table_args__ = (Index("ix_live_entry", "origin", "entry_id"),)
+
+
+class Outgoing(Base):
+    """An entry on its way to its parent's origin, until the next node there has it."""
+
+    __tablename__ = "outgoing"
+
+    addressee: Mapped[str] = mapped_column(String(255), primary_key=True)  # Origin of that node.
+    number: Mapped[int] = mapped_column(Position, primary_key=True)  # Dense for each addressee.
+    digest: Mapped[str] = mapped_column(String(64))
+    header: Mapped[str] = mapped_column(Text)
+    payload: Mapped[str] = mapped_column(Text)
+    signature: Mapped[str] = mapped_column(String(100))
+    queued_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("addressee", "digest"),)
 
 
 class Cursor(Base):

@@ -3,17 +3,18 @@
 Only `journal.log` calls this: it holds the locks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Update, exists, update
+from sqlalchemy import Row, Update, exists, select, update
 
 from hub import clock
 from hub.database import db, upsert
 from hub.journal.models import JOURNAL, PUT, Chain, Change, Entry, Head, Live, LogItem, Release
 from hub.journal.signing import Signed
+from hub.journal.verification import parent_of
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,12 @@ def store(items: Sequence[Appended], heads: dict[str, Head]) -> list[Change]:
         return []
     now = clock.now()
     write_entries([(i.entry, i.document) for i in items if i.entry and i.document])
+    authors = _authors_of(items)
     releases: list[dict[str, Any]] = []
     offered: list[dict[str, Any]] = []
     for item in items:
         heads[JOURNAL].seq += 1
-        releases.append(_release_row(item, heads[JOURNAL].seq, now))
+        releases.append(_release_row(item, authors, heads[JOURNAL].seq, now))
         if item.is_offered:
             head = heads[item.statement["ch"]]
             head.seq += 1
@@ -70,8 +72,53 @@ def store(items: Sequence[Appended], heads: dict[str, Head]) -> list[Change]:
     ]
 
 
-def _release_row(item: Appended, at: int, now: datetime) -> dict[str, Any]:
+def live_children(iss: str, parent_ids: Collection[str]) -> Sequence[Row[Any]]:
+    """Return where the children of entries of `iss` are live: parent, channel, and what they are.
+
+    Columns: parent_id, channel, origin, entry_id, rev, entry_digest, type.
+    """
+    statement: Any = (
+        select(
+            Entry.parent_id,
+            Live.channel,
+            Live.origin,
+            Live.entry_id,
+            Live.rev,
+            Live.entry_digest,
+            Entry.type,
+        )
+        .join(Entry, Entry.digest == Live.entry_digest)
+        .where(
+            Entry.parent_origin == iss,
+            Entry.parent_id.in_(parent_ids),
+            Live.iss == iss,
+            Live.op == PUT,
+        )
+    )
+    found: Sequence[Row[Any]] = db.session.execute(statement).all()
+    return found
+
+
+def _authors_of(items: Sequence[Appended]) -> dict[tuple[str, str], str]:
+    """Return who wrote the entries that came without their text, if we had them.
+
+    A child is released by its parent's origin, so its release does not say who wrote it.
+
+    :return: digest of the entry and who may release it → its origin.
+    """
+    digests = {item.statement["digest"] for item in items if item.document is None}
+    if not digests:
+        return {}
+    columns = select(Entry.digest, Entry.origin, Entry.parent_origin)
+    rows = db.session.execute(columns.where(Entry.digest.in_(digests)))
+    return {(row.digest, row.parent_origin or row.origin): row.origin for row in rows}
+
+
+def _release_row(
+    item: Appended, authors: dict[tuple[str, str], str], at: int, now: datetime
+) -> dict[str, Any]:
     statement = item.statement
+    author = authors.get((statement["digest"], statement["iss"]), statement["iss"])
     return {
         "position": at,
         "digest": item.release.digest,
@@ -80,7 +127,7 @@ def _release_row(item: Appended, at: int, now: datetime) -> dict[str, Any]:
         "channel": statement["ch"],
         "seq": statement["seq"],
         "op": statement["op"],
-        "origin": item.document["origin"] if item.document else statement["iss"],
+        "origin": item.document["origin"] if item.document else author,
         "entry_id": statement["id"],
         "rev": statement["rev"],
         "entry_digest": statement["digest"],
@@ -92,6 +139,7 @@ def _release_row(item: Appended, at: int, now: datetime) -> dict[str, Any]:
 
 
 def write_entries(entries: Sequence[tuple[Signed, dict[str, Any]]]) -> None:
+    """Keep entries with their texts; what was dropped of one comes back."""
     rows = {
         entry.digest: {
             "digest": entry.digest,
@@ -102,8 +150,11 @@ def write_entries(entries: Sequence[tuple[Signed, dict[str, Any]]]) -> None:
             "header": entry.header,
             "payload": entry.payload,
             "signature": entry.signature,
+            "parent_origin": parent[0] if parent else None,
+            "parent_id": parent[1] if parent else None,
         }
         for entry, document in entries
+        for parent in (parent_of(document),)
     }
     # A text that had been dropped comes back when its entry is released again.
     upsert(Entry, list(rows.values()), keys=("digest",), changing=("payload",))

@@ -27,6 +27,7 @@ MAX_RELEASE = 4 * 1024
 MAX_HEADER = 1024
 MAX_DEPTH = 16
 MAX_REVISION = 2**31
+CHILDREN = frozenset({"adoption", "answer", "comment", "question"})  # They speak of a parent.
 MAX_INTEGER = 2**53 - 1  # RFC 8785 keeps integers exact up to here.
 
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
@@ -44,6 +45,11 @@ class VerifiedEntry:
 
     def __post_init__(self) -> None:
         _check_seal(self.seal)
+
+    @property
+    def parent(self) -> tuple[str, str] | None:
+        """Return origin and id of what a child speaks of; see `parent_of`."""
+        return parent_of(self.document)
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,7 @@ def verify_entry(wire: object, find_key: FindKey) -> VerifiedEntry:
     signed = _signed(wire, MAX_ENTRY)
     document = _parse(signed.payload)
     _check_shape(document, _ENTRY_SHAPE)
+    _check_parent(document)
     _check_signature(signed, ENTRY, document["origin"], find_key)
     return VerifiedEntry(signed, document, _SEAL)
 
@@ -86,6 +93,13 @@ def verify_release(wire: object, find_key: FindKey) -> VerifiedRelease:
         raise VerificationError("malformed", "op is neither put nor retract")
     _check_signature(signed, RELEASE, statement["iss"], find_key)
     return VerifiedRelease(signed, statement, _SEAL)
+
+
+def parent_of(document: dict[str, Any]) -> tuple[str, str] | None:
+    """Return origin and id of the entry that a child speaks of; None for what stands alone."""
+    if document["type"] not in CHILDREN:
+        return None
+    return document["parent"]["origin"], document["parent"]["id"]
 
 
 def parse_strictly(text: str) -> Any:
@@ -228,11 +242,28 @@ def _check_shape(value: dict[str, Any], shape: dict[str, tuple[type, ...]]) -> N
         raise VerificationError("unknown_version", "not version 1")
     if not 1 <= value["rev"] < MAX_REVISION or value.get("seq", 1) < 1:
         raise VerificationError("malformed", "rev and seq count from 1")
+    _check_id(value["id"])
+
+
+def _check_id(text: str) -> None:
     try:
-        if str(UUID(value["id"])) != value["id"]:
-            raise ValueError(value["id"])
+        if str(UUID(text)) != text:
+            raise ValueError(text)
     except ValueError as error:
         raise VerificationError("malformed", "id is not a UUID in its usual form") from error
+
+
+def _check_parent(document: dict[str, Any]) -> None:
+    if "parent" not in document:
+        if document["type"] in CHILDREN:
+            raise VerificationError("parent_missing", "does not say what it speaks of")
+        return
+    parent = document["parent"]
+    if not isinstance(parent, dict) or parent.keys() != {"origin", "id"}:
+        raise VerificationError("malformed", "parent is not an object of origin and id")
+    if not all(isinstance(part, str) and len(part) <= 255 for part in parent.values()):
+        raise VerificationError("malformed", "origin and id of the parent are not short texts")
+    _check_id(parent["id"])
 
 
 def _check_signature(signed: Signed, typ: str, signer: str, find_key: FindKey) -> None:

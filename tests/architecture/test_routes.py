@@ -23,6 +23,7 @@ OPEN = {
     "cases.show",
     "search.find",
     "cases_api.show",
+    "cases_api.questions",
     "search_api.find",
     "feeds.public",
     "feeds.archive",

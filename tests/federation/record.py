@@ -83,6 +83,13 @@ def release(
     return signer.sign(statement | changes, RELEASE)
 
 
+def question(signer: NodeKeys = THEIRS, **changes: Any) -> Signed:
+    """Return a signed entry of another node that speaks of the first one."""
+    said = {"text": "检修班组怎样排班？", "unit": "机修党支部", "post": "author"}
+    about = {"parent": {"origin": ORIGIN, "id": FIRST}, "title": "", "body": "", "fields": said}
+    return entry(SECOND, signer, **{"type": "question", "origin": OTHER} | about | changes)
+
+
 def item(of_release: Signed, of_entry: Signed | None) -> dict[str, Any]:
     """Return the shape on the wire."""
     return {
@@ -104,6 +111,11 @@ def raw(payload: str, typ: str) -> Signed:
     return Signed(signed.header, payload, urlsafe_b64encode(signature).decode())
 
 
+def second_of(of: Signed) -> Signed:
+    """Return the release of an entry right behind that of the first one."""
+    return release(of, 2, release(entry()))
+
+
 def documents() -> dict[str, tuple[list[dict[str, Any]], list[str | None]]]:
     """Return the items of each recorded document and what must become of each."""
     one, two = entry(), entry(SECOND, title="第二篇")
@@ -117,6 +129,9 @@ def documents() -> dict[str, tuple[list[dict[str, Any]], list[str | None]]]:
     foreign = entry(origin=OTHER, signer=THEIRS)
     fork = release(two)
     other_text = entry(title="同一版，另一种说法")
+    asked = question()
+    elsewhere = question(parent={"origin": OTHER, "id": FIRST})
+    orphan = question(parent={"origin": ORIGIN})
     unordered = raw('{"z":1,"a":2}', RELEASE)
     return {
         "valid": ([item(first, one), item(second, two)], [None, None]),
@@ -151,6 +166,29 @@ def documents() -> dict[str, tuple[list[dict[str, Any]], list[str | None]]]:
         "foreign-origin": (
             [item(release(foreign), foreign)],
             [None],
+        ),
+        "child": ([item(first, one), item(second_of(asked), asked)], [None, None]),
+        "child-withdrawn": (
+            [
+                item(first, one),
+                item(second_of(asked), asked),
+                item(release(one, 3, second_of(asked), op="retract"), None),
+                item(
+                    release(
+                        asked, 4, release(one, 3, second_of(asked), op="retract"), op="retract"
+                    ),
+                    None,
+                ),
+            ],
+            [None] * 4,
+        ),
+        "child-of-another": (
+            [item(first, one), item(second_of(elsewhere), elsewhere)],
+            [None, None],
+        ),
+        "child-without-parent": (
+            [item(first, one), item(second_of(orphan), orphan)],
+            [None, None],
         ),
         "foreign-issuer": (
             [item(release(one, iss="https://nobody.test"), one)],

@@ -8,14 +8,17 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from hub.cases.models import Document
+from hub.cases.models import Document, Feedback
 from hub.database import db, transaction
 from hub.federation import relay
 from hub.federation.models import Quarantined
 from hub.federation.protocol import parse_items
 from hub.federation.receiving import Intake, Sender
+from hub.journal.models import Entry
+from hub.journal.signing import RELEASE
 from hub.registry import service as registry
 from hub.registry.models import Node, NodeKey, PeerKind
+from tests.federation.record import FIRST, OTHER, SECOND, THEIRS, entry, release
 
 DOCUMENTS = sorted((Path(__file__).parent / "documents").glob("*.json"))
 SENDER = Sender("https://relay.test", PeerKind.HEADQUARTERS, "acme")
@@ -50,7 +53,7 @@ def test_each_item_meets_its_recorded_fate(headquarters: Flask, path: Path) -> N
         assert take(document) == document["outcomes"], "a second time must change nothing"
 
 
-@pytest.mark.parametrize("name", ["valid", "unknown-field", "unknown-type"])
+@pytest.mark.parametrize("name", ["valid", "unknown-field", "unknown-type", "child"])
 def test_what_is_taken_in_is_offered_byte_for_byte(headquarters: Flask, name: str) -> None:
     document = recorded(name)
     with headquarters.app_context():
@@ -82,6 +85,45 @@ def test_a_poison_entry_is_quarantined_and_its_release_relayed(
         assert items[0].release == document["items"][0]["release"]
         titles = [d.title for d in db.session.scalars(select(Document))]
         assert titles == [json.loads(i["entry"]["p"])["title"] for i in document["items"][1:]]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("child-of-another", "foreign_parent"), ("child-without-parent", "malformed")],
+)
+def test_only_the_parents_origin_releases_what_speaks_of_it(
+    headquarters: Flask, name: str, code: str
+) -> None:
+    with headquarters.app_context():
+        take(recorded(name))
+        assert db.session.scalars(select(Quarantined.code)).all() == [code]
+        assert db.session.scalars(select(Feedback)).all() == []
+        assert [item.entry is None for item in relay._items("group", 0, 500)] == [False, True]
+
+
+def test_a_child_goes_with_its_parent(headquarters: Flask) -> None:
+    with headquarters.app_context():
+        take(recorded("child"))
+        said = db.session.scalars(select(Feedback)).one()
+        assert (said.state, said.text) == ("accepted", "检修班组怎样排班？")
+        with transaction():
+            withdrawn = recorded("child-withdrawn")
+            Intake(SENDER, "group").take(parse_items(withdrawn["items"][2:]))
+        db.session.expire_all()
+        assert (said.state, said.audience, said.text) == ("ended", None, "")
+        assert set(db.session.scalars(select(Entry.payload))) == {None}
+
+
+def test_nobody_moves_anothers_entry_by_its_digest(headquarters: Flask) -> None:
+    with headquarters.app_context():
+        take(recorded("child"))
+        digest = db.session.scalars(select(Entry.digest).where(Entry.origin == OTHER)).one()
+        stolen = release(entry(FIRST, THEIRS, origin=OTHER), signer=THEIRS, iss=OTHER)
+        document = json.loads(stolen.payload) | {"digest": digest, "id": SECOND}
+        items = [{"release": THEIRS.sign(document, RELEASE).as_wire(), "entry": None}]
+        with transaction():
+            outcomes = Intake(SENDER, "group").take(parse_items(items))
+        assert [outcome.code for outcome in outcomes] == ["foreign_origin"]
 
 
 def test_what_follows_a_forged_release_waits_and_other_chains_go_on(headquarters: Flask) -> None:

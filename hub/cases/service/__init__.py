@@ -3,6 +3,16 @@
 from hub.cases.service.audience import partner_enterprises
 from hub.cases.service.bulk import Hands, check_hands, find_import, publish_in_bulk
 from hub.cases.service.drafting import create, edit, missing_of, submit, units_of
+from hub.cases.service.feedback import (
+    accept,
+    answer,
+    ask,
+    decline,
+    may_ask,
+    note_refused,
+    take_in,
+    undecided,
+)
 from hub.cases.service.finding import (
     Work,
     authors_work,
@@ -18,6 +28,7 @@ from hub.cases.service.finding import (
 from hub.cases.service.page import find_page, newest
 from hub.cases.service.publication import publish, sign, withdraw
 from hub.cases.service.reading import find_document, readable, receive
+from hub.cases.service.remarks import beside
 from hub.cases.service.rendering import keep_preview
 from hub.cases.service.review import Approval, Secrecy, approve, review_secrecy
 from hub.cases.service.visibility import set_visibility
@@ -27,10 +38,15 @@ __all__ = [
     "Hands",
     "Secrecy",
     "Work",
+    "accept",
+    "answer",
     "approve",
+    "ask",
     "authors_work",
+    "beside",
     "check_hands",
     "create",
+    "decline",
     "edit",
     "find_document",
     "find_import",
@@ -40,8 +56,10 @@ __all__ = [
     "is_kept_by",
     "keep_preview",
     "kept_work",
+    "may_ask",
     "missing_of",
     "newest",
+    "note_refused",
     "partner_enterprises",
     "publish",
     "publish_in_bulk",
@@ -54,6 +72,8 @@ __all__ = [
     "standing_of",
     "steps_of",
     "submit",
+    "take_in",
+    "undecided",
     "units_of",
     "withdraw",
     "works_of",

@@ -12,6 +12,7 @@ from hub.cases.service.audience import channels_of
 from hub.cases.service.drafting import touch
 from hub.cases.service.finding import KEEPERS, Work, work_for
 from hub.cases.service.reading import receive
+from hub.cases.service.remarks import drop_undecided
 from hub.cases.service.review import check_grounds
 from hub.database import db, insert_missing
 from hub.identity.models import Actor, Role
@@ -106,5 +107,6 @@ def withdraw(actor: Actor, case_id: UUID, reason: str, *, version: int | None = 
     case.wider, case.wider_partners, case.wider_cleared_by = None, [], None
     touch(case, State.WITHDRAWN)
     receive(log.readdress(case.entry_id, ()))
+    drop_undecided(case.id)
     record("case.withdrawn", actor_id=actor.person_id, subject=str(case.id), reason=reason)
     return case

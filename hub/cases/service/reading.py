@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, delete, select
 
 from hub.cases.errors import WithdrawnError
 from hub.cases.models import Case, Document, Rendering, public_id
+from hub.cases.service import remarks
 from hub.config import settings
 from hub.database import db, upsert
 from hub.errors import NotFoundError
@@ -57,12 +58,13 @@ def receive(changes: Sequence[Change]) -> None:
     known = _documents(ids)
     cases = _local_cases(ids) if any(change.channel == LOCAL for change in changes) else {}
     enterprises = _enterprises({origin for origin, _ in newest})
-    rows = []
+    rows, others = [], []
     for document_id, key in ids.items():
         before = known.get(document_id)
         readable_now = live.get(key, [])
         if not readable_now and before is None:
-            continue  # Never shown here, so there is nothing to hide.
+            others.append(newest[key])  # A child, or never shown: there is nothing to hide.
+            continue
         audience = _audience(readable_now, cases.get(document_id))
         row = {"id": document_id, "position": newest[key].position, "audience": audience}
         if readable_now:
@@ -76,6 +78,8 @@ def receive(changes: Sequence[Change]) -> None:
     upsert(Document, rows, keys=("id",))
     for document in known.values():
         db.session.expire(document)
+    if others:
+        remarks.receive(others)
 
 
 def _forget_renderings(digests: Collection[str]) -> None:
@@ -92,6 +96,7 @@ def _live_entries(entry_ids: Collection[str]) -> dict[Key, list[Any]]:
         .where(
             Live.entry_id.in_(entry_ids),
             Live.op == PUT,
+            Live.origin == Entry.origin,
             Entry.payload.is_not(None),
             Entry.type.in_(KINDS),
         )

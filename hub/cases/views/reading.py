@@ -39,7 +39,17 @@ def show(case_id: UUID) -> ResponseReturnValue:
         is_kept = service.is_kept_by(case_id, g.actor)
         left = {"document": error.document, "is_kept": is_kept}
         return render_template("cases/tombstone.html", **left), 410
-    return render_template("cases/case.html", **shown(page), work=_work(page, g.actor))
+    return render_template("cases/case.html", **around(page, g.actor))
+
+
+def around(page: Row[Any], actor: Actor) -> dict[str, object]:
+    """Return what the page of a case needs: the case, what was said of it, and what one may do."""
+    return shown(page) | {
+        "work": _work(page, actor),
+        "remarks": service.beside(page.id, audiences(actor), actor),
+        "may_ask": actor.is_signed_in and service.may_ask(actor),
+        "form": None,
+    }
 
 
 def shown(page: Row[Any]) -> dict[str, object]:

@@ -24,7 +24,8 @@ from hub.identity.models import Role
 def workbench() -> str:
     """List what the caller wrote and what waits for them."""
     mine, queue = service.works_of(g.actor), service.queue_of(g.actor)
-    return render_template("cases/workbench.html", mine=mine, queue=queue)
+    undecided = service.undecided(g.actor)
+    return render_template("cases/workbench.html", mine=mine, queue=queue, undecided=undecided)
 
 
 @blueprint.get("/workbench/new")

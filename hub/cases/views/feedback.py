@@ -1,0 +1,65 @@
+"""Asking about a case, and what its unit does with questions."""
+
+from uuid import UUID
+
+from flask import flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from hub.cases import forms, service
+from hub.cases.views.blueprint import blueprint
+from hub.cases.views.reading import around
+from hub.database import transaction
+from hub.errors import ForbiddenError, HubError, NotFoundError
+from hub.identity import access
+from hub.identity.service import audiences
+
+
+@blueprint.post("/cases/<uuid:case_id>/questions")
+@access.signed_in
+def ask(case_id: UUID) -> ResponseReturnValue:
+    """Ask the unit of a case."""
+    form = forms.RemarkForm()
+    try:
+        with transaction():
+            service.ask(g.actor, case_id, form.text.data or "")
+    except HubError as error:
+        if error.status in {NotFoundError.status, ForbiddenError.status, 410}:
+            raise
+        forms.complain(form, error)
+        page = service.find_page(case_id, audiences(g.actor))
+        shown = around(page, g.actor) | {"form": form}
+        return render_template("cases/case.html", **shown), error.status
+    flash(_("Sent. Others see it once the unit that published the case accepts it."), "success")
+    return redirect(url_for("cases.show", case_id=case_id, _anchor="questions"), 303)
+
+
+@blueprint.post("/questions/<uuid:remark_id>/acceptance")
+@access.signed_in
+def accept(remark_id: UUID) -> ResponseReturnValue:
+    """Publish a question beside its case."""
+    with transaction():
+        case_id = service.accept(g.actor, remark_id)
+    flash(_("Published beside the case. You can answer it there."), "success")
+    return redirect(url_for("cases.show", case_id=case_id, _anchor=f"q-{remark_id}"), 303)
+
+
+@blueprint.post("/questions/<uuid:remark_id>/refusal")
+@access.signed_in
+def decline(remark_id: UUID) -> ResponseReturnValue:
+    """Let nobody see a question."""
+    with transaction():
+        service.decline(g.actor, remark_id, request.form.get("reason", ""))
+    flash(_("Declined. Nobody else will see it."), "success")
+    return redirect(url_for("cases.workbench"), 303)
+
+
+@blueprint.post("/questions/<uuid:question_id>/answers")
+@access.signed_in
+def answer(question_id: UUID) -> ResponseReturnValue:
+    """Answer a question beside its case."""
+    with transaction():
+        said = service.answer(g.actor, question_id, request.form.get("text", ""))
+        case_id = said.document_id
+    flash(_("Your answer is published."), "success")
+    return redirect(url_for("cases.show", case_id=case_id, _anchor=f"q-{question_id}"), 303)
