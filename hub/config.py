@@ -38,6 +38,9 @@ class Settings:
     bind: str = ""  # host:port to listen on; empty means the origin's.
     workers: int = 2  # Web processes.
     threads: int = 16  # Requests that one web process handles at a time.
+    peer_requests_per_minute: int = 1200  # That one web process answers one peer.
+    peer_entries_per_minute: int = 6000  # That one web process takes in from one peer.
+    metrics_token: str = ""  # Bearer token of /metrics; empty means closed.
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> "Settings":

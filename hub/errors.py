@@ -26,6 +26,7 @@ class HubError(Exception):
     status = 400
     code = "invalid"
     message = mark("That can't be done.")
+    retry_after: int | None = None  # Seconds after which the same may be tried again.
 
     def __init__(self, *, field: str | None = None, **values: Any) -> None:
         self.field = field
@@ -72,7 +73,9 @@ def words(error: HubError) -> str:
 
 def wants_json() -> bool:
     """Say whether the caller is a program: the API and the federation answer problem+json."""
-    return request.path.startswith(("/api/", "/fed/", "/oauth/", "/.well-known/", "/healthz"))
+    return request.path.startswith(
+        ("/api/", "/fed/", "/oauth/", "/.well-known/", "/healthz", "/metrics")
+    )
 
 
 def problem(
@@ -101,7 +104,10 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(HubError)
     def show_hub_error(error: HubError) -> Response:
         detail = gettext(error.message, **error.values) if error.values else gettext(error.message)
-        return _show(error.status, error.code, detail, error.field, **error.more)
+        response = _show(error.status, error.code, detail, error.field, **error.more)
+        if error.retry_after is not None:
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
 
     @app.errorhandler(HTTPException)
     def show_http_error(error: HTTPException) -> Response:

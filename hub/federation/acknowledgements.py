@@ -18,9 +18,9 @@ from hub.config import settings
 from hub.database import db
 from hub.errors import NotFoundError
 from hub.federation import relay
-from hub.federation.health import Lag
 from hub.federation.models import Reading
 from hub.federation.protocol import MAX_NODES, ChannelCursor, Standing, parse_cursor
+from hub.federation.standing import Lag
 from hub.journal.models import PARTNER, Head, LogItem, Release
 from hub.registry import service as registry
 from hub.registry.models import Peer, PeerKind, PeerState

@@ -1,6 +1,7 @@
 """What this node serves to its peers under `/fed`, and what it says of itself to everybody."""
 
 import gzip
+from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
@@ -25,8 +26,10 @@ from hub.journal.signing import node_keys
 from hub.registry import access, keys
 from hub.registry import service as registry
 from hub.registry.models import Peer
+from hub.registry.throttle import quotas
 
 LARGEST = 8 * 1024 * 1024  # Bytes of an ingest.
+SOFTWARE = version("jingwei")
 SMALLEST_PACKED = 1024  # Bytes from which compressing an answer pays.
 
 blueprint = Blueprint("fed", __name__)
@@ -67,7 +70,7 @@ def channels() -> Response:
         box, last = outbox.box_of(g.peer.origin), outbox.head_of(g.peer.origin)
         seen[box] = str(protocol.ChannelCursor(*last)) if last else "0"
         db.session.rollback()  # No transaction is held while we wait.
-        relay.watcher().wait([*granted, box], seen, seconds)
+        relay.watcher().wait(g.peer.origin, [*granted, box], seen, seconds)
         caller = registry.authenticate_peer(request.headers.get("Authorization"), "fed.read")
         granted = relay.granted_channels(caller)
     heads, mail = relay.heads_of(granted), feedback.waiting_for(g.peer.origin)
@@ -99,9 +102,11 @@ def items(channel: str) -> Response:
 @access.peer("fed.publish")
 def ingest() -> Response:
     """Take in what a node of our enterprise publishes."""
+    quotas().check_entries(g.peer.origin)
     request.max_content_length = LARGEST
     body = _body({"ch", "items"})
     channel, found = protocol.parse_channel(str(body["ch"])), protocol.parse_items(body["items"])
+    quotas().count_entries(g.peer.origin, len(found))
     with transaction():
         relay.open_ingest(g.peer, channel, protocol.claimed_authors(found))
         sender = Sender(g.peer.origin, g.peer.kind, g.peer.enterprise, is_ingest=True)
@@ -217,6 +222,25 @@ def hint() -> Response:
     with transaction():
         db.session.get_one(Peer, g.peer.id).hinted_at = clock.now()
     return Response(status=204)
+
+
+@blueprint.get("/fed/v1/status")
+@access.peer("fed.read")
+def status() -> Response:
+    """Say in numbers how this node stands, as far as it concerns the caller."""
+    granted = relay.granted_channels(g.peer)
+    heads, oldest = relay.heads_of(granted), relay.oldest_of(granted)
+    return _answer(
+        {
+            "v": protocol.VERSION,
+            "version": SOFTWARE,
+            "time": clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "channels": [
+                {"ch": name, "head": str(heads.get(name, "0")), "oldest": oldest.get(name, 0)}
+                for name in granted
+            ],
+        }
+    )
 
 
 def _whole_number(name: str, default: int) -> int:

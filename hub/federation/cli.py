@@ -7,7 +7,7 @@ import click
 
 from hub.config import settings
 from hub.database import db, transaction
-from hub.federation import joining, peering, puller
+from hub.federation import joining, peering, puller, room, standing
 from hub.federation.errors import PeerError
 from hub.journal.signing import node_keys
 from hub.registry import service as registry
@@ -79,6 +79,41 @@ def peers() -> None:
         seen = peer.seen_at.isoformat(timespec="seconds") if peer.seen_at else "never"
         line = f"{peer.origin}\t{peer.enterprise}\t{peer.kind}\t{peer.state}\tseen {seen}"
         click.echo(f"{line}\t{peer.failure}" if peer.failure else line)
+
+
+@federation.command("status")
+@click.pass_context
+def status(context: click.Context) -> None:
+    """Say how the exchange with each peer stands, and what to do; exit with 1 if something is red.
+
+    Asks no peer: it says what this node knows, also while nothing can be reached.
+    """
+    found, obstacle = standing.standings(), room.obstacle()
+    if obstacle:
+        click.echo(f"RED  {obstacle} {obstacle.fix}")
+    for each in found:
+        click.echo("\n     ".join(_lines_of(each)))
+    if not found:
+        click.echo("This node stands alone.")
+    context.exit(1 if obstacle or any(each.is_red for each in found) else 0)
+
+
+def _lines_of(each: standing.Standing) -> list[str]:
+    """Return what is said of a peer; the first line names it."""
+    peer, lag = each.peer, each.lag
+    contact = "never" if each.silent_for is None else f"{each.silent_for} s ago"
+    lines = [
+        f"{'RED ' if each.is_red else 'ok  '} {peer.name}  {peer.origin}",
+        f"{peer.kind} of {peer.enterprise}, {peer.state}, last contact {contact}",
+        f"may read: {', '.join(each.reads) or 'nothing'}",
+        f"held back: {each.held.items}, of these parked: {each.held.parked}, "
+        f"dropped for lack of room: {each.held.dropped}",
+    ]
+    if lag:
+        lines.insert(2, f"lag: {lag.items} items, {lag.seconds} s")
+    if each.trouble:
+        lines.append(f"{each.trouble.code}: {each.trouble.what} {each.trouble.fix}")
+    return lines
 
 
 @federation.command("pull")

@@ -17,17 +17,19 @@ from hub.database import db, transaction
 from hub.errors import HubError
 from hub.federation import feedback, puller, pusher, relay
 from hub.federation.client import PeerClient
-from hub.federation.errors import PeerError
+from hub.federation.errors import PeerError, RefusedError
 from hub.federation.feeds import follower as feeds
 from hub.federation.health import failure_of
 from hub.federation.protocol import MAX_WAIT, ChannelCursor
+from hub.federation.room import NoRoomError
 from hub.journal.models import partner_channel
 from hub.registry import service as registry
 from hub.registry.models import Peer, PeerKind
 
 POLL = 0.05  # Seconds between two looks at our own heads.
 LOOK = 1.0  # Seconds between two looks for new peers; also the pace of unproductive pulls.
-SHORTEST, LONGEST = 0.5, 15.0  # Seconds of back-off after a failure.
+SHORTEST, LONGEST = 0.5, 60.0  # Seconds of back-off after a failure.
+FULL = 2.0  # Seconds between two looks whether there is room again.
 
 logger = structlog.get_logger()
 
@@ -42,8 +44,11 @@ class Backoff:
         """Begin anew."""
         self.failures = 0
 
-    def fail(self) -> float:
-        """Return the seconds to wait now."""
+    def fail(self, error: Exception | None = None) -> float:
+        """Return the seconds to wait now: as many as the peer asked for, if it did."""
+        asked = error.retry_after if isinstance(error, RefusedError) else None
+        if asked is not None:
+            return asked + random.uniform(0, LOOK)  # noqa: S311 - not all in the same instant
         self.failures += 1
         longest = min(LONGEST, SHORTEST * 2 ** min(self.failures, 10))
         return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
@@ -61,6 +66,7 @@ class Follower:
 
     app: Flask
     stop: threading.Event
+    _is_back: threading.Event = field(default_factory=threading.Event)
     _threads: dict[str, threading.Thread] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -92,19 +98,31 @@ class Follower:
                 if origin not in {p.origin for p in registry.live_peers(*puller.UPSTREAM)}:
                     return
                 started = monotonic()
-                try:
-                    count = puller.pull(origin, wait=MAX_WAIT)
-                except (HubError, SQLAlchemyError) as error:
-                    db.session.rollback()
-                    pause = backoff.fail()
-                    _note(origin, error)
-                    logger.warning("pull failed", peer=origin, reason=str(error), pause=pause)
-                    self._wait_for_hint(origin, pause)
-                    continue
-                backoff.succeed()
-                _note(origin, None)
-            if not count and monotonic() - started < LOOK:
+                count = self._pull_once(origin, backoff)
+            if count == 0 and monotonic() - started < LOOK:
                 self.stop.wait(LOOK)  # The peer could not hold our request.
+
+    def _pull_once(self, origin: str, backoff: Backoff) -> int | None:
+        """Pull and return the number of items; pause and return None when that failed."""
+        try:
+            count = puller.pull(origin, wait=MAX_WAIT)
+        except NoRoomError as error:
+            logger.warning("pull pauses", peer=origin, reason=str(error))
+            _note(origin, None)
+            self.stop.wait(FULL)
+            return None
+        except (HubError, SQLAlchemyError) as error:
+            db.session.rollback()
+            pause = backoff.fail(error)
+            _note(origin, error)
+            logger.warning("pull failed", peer=origin, reason=str(error), pause=pause)
+            self._wait_for_hint(origin, pause)
+            return None
+        if backoff.failures:
+            self._is_back.set()
+        backoff.succeed()
+        _note(origin, None)
+        return count
 
     def _wait_for_hint(self, origin: str, seconds: float) -> None:
         """Wait, unless the peer says meanwhile that it is back."""
@@ -122,12 +140,21 @@ class Follower:
                 while feeds.follow() and not self.stop.is_set():
                     pass
 
+    def _rest(self, seconds: float) -> bool:
+        """Wait, unless headquarters was reached again meanwhile; True when all shall stop."""
+        self._is_back.clear()
+        end = monotonic() + seconds
+        while (left := end - monotonic()) > 0 and not self._is_back.is_set():
+            if self.stop.wait(min(left, SHORTEST)):
+                return True
+        return self.stop.is_set()
+
     def _push(self) -> None:
         """Publish to headquarters whatever it lacks; as headquarters, hint to partners."""
         backoff, heads = Backoff(), None
         hinted: dict[str, ChannelCursor] = {}
         pause = 0.0
-        while not self.stop.wait(pause):
+        while not self._rest(pause):
             pause = POLL
             with self.app.app_context():
                 if settings().is_headquarters:
@@ -143,7 +170,7 @@ class Follower:
                         heads = pusher.push(origin, heads)
                         backoff.succeed()
                 except (HubError, SQLAlchemyError) as error:
-                    heads, pause = None, backoff.fail()
+                    heads, pause = None, backoff.fail(error)
                     logger.warning("push failed", peer=origin, reason=str(error), pause=pause)
 
     def _send_feedback(self) -> None:

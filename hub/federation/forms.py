@@ -88,6 +88,16 @@ class ConfirmationForm(FlaskForm):
     )
 
 
+class DiscardForm(FlaskForm):
+    """Why something that was held back is forgotten for good."""
+
+    reason = StringField(
+        _("Reason"),
+        [DataRequired(), Length(max=500)],
+        description=_("It stays in the audit trail, with your name."),
+    )
+
+
 def refuse(field: Field, error: HubError) -> None:
     """Put what went wrong under a field of the form that is shown again."""
     values: dict[str, Any] = error.values

@@ -2,23 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
-from hub import clock
 from hub.database import db
 from hub.errors import HubError, mark
-from hub.federation import puller
+from hub.federation import room
 from hub.federation.client import PeerClient
 from hub.federation.errors import PeerError, RefusedError
-from hub.federation.protocol import parse_cursor
 from hub.journal import log
-from hub.journal.models import Cursor
-from hub.registry.models import Peer, PeerKind, PeerState
+from hub.registry.models import Peer, PeerKind
 
 PATIENCE = 3.0  # Seconds that a page waits for a peer.
 CLOCKS_APART = 60.0  # Seconds from which tokens are refused.
-SILENCE = timedelta(minutes=2)  # A node that waits for news calls several times in it.
-SEARCH = "search"  # Name of the cursor of the follower that fills the index.
 
 
 @dataclass(frozen=True)
@@ -28,14 +22,6 @@ class Light:
     name: str
     is_green: bool
     fix: str
-
-
-@dataclass(frozen=True)
-class Lag:
-    """How far we are behind what a peer offers."""
-
-    items: int
-    seconds: int  # Since we last took something in.
 
 
 # By stable code: what it means, and what to do.
@@ -72,6 +58,10 @@ TROUBLES = {
         mark("The other node does not accept this node's key."),
         mark("Ask for a new invitation and join again."),
     ),
+    "throttled": (
+        mark("This node asks for more than the other allows in a minute."),
+        mark("Nothing is lost. It goes on by itself at the pace that the other side sets."),
+    ),
     "cursor_ahead": (
         mark("The other node was restored from a backup."),
         mark("Ask its administrator to publish what is missing again."),
@@ -103,44 +93,6 @@ def trouble_of(peer: Peer) -> tuple[str, str, str] | None:
     return (*TROUBLES.get(code, UNKNOWN), code)
 
 
-def lag_of(peer: Peer) -> Lag | None:
-    """Return how far we and an upstream peer are apart; None where that can't be told.
-
-    Asks the peer, so no transaction may be open.
-    """
-    upstream = peer.kind in puller.UPSTREAM and peer.state == PeerState.LIVE
-    if not upstream or peer.failing_since:
-        return None
-    client, origin = PeerClient.for_peer(peer), peer.origin
-    db.session.rollback()  # No transaction is held while the peer works.
-    try:
-        answer = client.get("/fed/v1/channels", timeout=PATIENCE)
-    except PeerError:
-        return None
-    behind = [_behind(origin, row) for row in answer.get("channels", []) if isinstance(row, dict)]
-    return Lag(sum(lag.items for lag in behind), max((lag.seconds for lag in behind), default=0))
-
-
-def _behind(origin: str, row: dict[str, object]) -> Lag:
-    name = puller.cursor_name(origin, str(row.get("ch")))
-    try:
-        head, ours = parse_cursor(str(row.get("head"))), parse_cursor(log.read_cursor(name) or "")
-    except HubError:
-        return Lag(0, 0)
-    items = head.seq - (ours.seq if ours and ours.epoch == head.epoch else 0) if head else 0
-    if items <= 0:
-        return Lag(0, 0)
-    cursor = db.session.get(Cursor, name)
-    waited = clock.now() - cursor.moved_at if cursor else timedelta()
-    return Lag(items, int(waited.total_seconds()))
-
-
-def is_silent(peer: Peer) -> bool:
-    """Say whether a node that dials us has not done so for longer than it should."""
-    is_due = peer.kind == PeerKind.SUBSIDIARY and peer.state == PeerState.LIVE
-    return is_due and (peer.seen_at is None or clock.now() - peer.seen_at > SILENCE)
-
-
 def lights_of(peer: Peer) -> list[Light]:
     """Try everything that the exchange with a peer needs, now, and say how it went.
 
@@ -160,7 +112,7 @@ def lights_of(peer: Peer) -> list[Light]:
     if is_headquarters:
         sending = _try(lambda: client.get("/fed/v1/ingest/head", timeout=PATIENCE))
         lights.append(_light(mark("Sending"), sending))
-    is_indexed = int(log.read_cursor(SEARCH) or 0) >= log.position()
+    is_indexed = room.index_position() >= log.position()
     fix = mark("The index is still being filled; look again in a minute.")
     return [*lights, Light(mark("Search"), is_indexed, fix)]
 

@@ -30,10 +30,29 @@ class Quarantined(Base):
     code: Mapped[str] = mapped_column(String(40))
     reason: Mapped[str] = mapped_column(Text)
     raw: Mapped[str] = mapped_column(Text)
+    size: Mapped[int]  # Characters that came; of more than are kept, `raw` has the beginning.
     is_parked: Mapped[bool]
     quarantined_at: Mapped[datetime]
 
-    __table_args__ = (Index("ix_quarantined_parked", "is_parked", "channel", "iss", "seq"),)
+    __table_args__ = (
+        Index("ix_quarantined_parked", "is_parked", "channel", "iss", "seq"),
+        Index("ix_quarantined_peer", "peer", "is_parked", "size"),
+    )
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether all of it was kept, so that it can be tried again."""
+        return len(self.raw) == self.size
+
+
+class QuarantineLoss(Base):
+    """How much of what one peer sent did not fit into its share of the quarantine."""
+
+    __tablename__ = "quarantine_loss"
+
+    peer: Mapped[str] = mapped_column(String(255), primary_key=True)
+    items: Mapped[int] = mapped_column(Position)
+    last_at: Mapped[datetime]
 
 
 class Reading(Base):

@@ -4,7 +4,8 @@ from typing import Any
 
 from hub.config import settings
 from hub.database import db, transaction
-from hub.federation import feedback
+from hub.errors import HubError
+from hub.federation import feedback, room
 from hub.federation.client import PeerClient
 from hub.federation.errors import MalformedError, RefusedError
 from hub.federation.protocol import (
@@ -32,20 +33,26 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
     :param wait: seconds to hold the request when there is nothing new; at most 25.
     :raises PeerError: when the peer does not answer as it should; all that was taken in before
         stays, and the next pull goes on from there.
+    :raises NoRoomError: when this node can't hold more for now; the cursors stay.
     """
     peer = registry.find_peer(peer_origin)
     if peer is None:
         return 0
     client, peer_kind = PeerClient.for_peer(peer), peer.kind
-    seen = {name: cursor for name in _expected(peer) if (cursor := _cursor(peer_origin, name))}
+    seen = {name: cursor for name in expected(peer) if (cursor := _cursor(peer_origin, name))}
+    wait = 0 if room.obstacle() else wait  # What it would bring could not be taken in.
     db.session.rollback()  # No transaction is held while the peer holds our request.
     answer = _ask(client, seen, wait)
     offered = _offered(client, answer)
-    count = sum(
-        _pull_channel(client, peer_origin, channel)
-        for channel, head in offered
-        if head != seen.get(channel, "0")
-    )
+    try:
+        count = sum(
+            _pull_channel(client, peer_origin, channel)
+            for channel, head in offered
+            if head != seen.get(channel, "0")
+        )
+    except HubError:
+        _note_offers(peer_origin, offered)
+        raise
     if count:
         with transaction():
             retry_parked()
@@ -65,11 +72,16 @@ def cursor_name(peer_origin: str, channel: str) -> str:
     return f"pull {channel} {peer_origin}"
 
 
+def offer_name(peer_origin: str, channel: str) -> str:
+    """Return the name under which the head of that log is kept, as the peer last told it."""
+    return f"offer {channel} {peer_origin}"
+
+
 def _cursor(peer_origin: str, channel: str) -> str | None:
     return log.read_cursor(cursor_name(peer_origin, channel))
 
 
-def _expected(peer: Peer) -> list[str]:
+def expected(peer: Peer) -> list[str]:
     """Return the channels of which a peer may have served us something."""
     foreign = [partner_channel(settings().enterprise), PUBLIC]
     return foreign if peer.kind == PeerKind.PARTNER else [DIRECTORY, GROUP, *foreign]
@@ -100,6 +112,7 @@ def _pull_channel(client: PeerClient, peer_origin: str, channel: str) -> int:
     """Take in pages until one is short; return the number of items."""
     count = 0
     while True:
+        room.check()
         after = _cursor(peer_origin, channel)
         db.session.rollback()
         params = {"after": after or "0", "limit": MAX_ITEMS}
@@ -130,7 +143,16 @@ def _take(peer_origin: str, page: Page, after: str | None) -> bool:
             raise MalformedError(peer_origin, "a page that does not follow the cursor")
         Intake(sender_of(peer), page.channel).take(page.items)
         log.move_cursor(cursor_name(peer_origin, page.channel), f"{page.epoch}:{page.end}")
+        head = max(page.head, page.end)
+        log.move_cursor(offer_name(peer_origin, page.channel), f"{page.epoch}:{head}")
     return True
+
+
+def _note_offers(peer_origin: str, offered: list[tuple[str, str]]) -> None:
+    """Keep what a peer offers that we could not take in, so that people see how far we are."""
+    with transaction():
+        for channel, head in offered:
+            log.move_cursor(offer_name(peer_origin, channel), head)
 
 
 def _begin_again(peer_origin: str, channel: str, after: str | None) -> None:

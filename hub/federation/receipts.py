@@ -18,9 +18,10 @@ from hub.errors import InvalidError, NotFoundError
 from hub.federation import acknowledgements, pusher
 from hub.federation.client import PeerClient
 from hub.federation.errors import PeerError, RefusedError
-from hub.federation.health import PATIENCE, SILENCE
+from hub.federation.health import PATIENCE
 from hub.federation.models import Receipt
 from hub.federation.protocol import MAX_NODES, Standing, parse_receipts, parse_standing
+from hub.federation.standing import SILENCE
 from hub.identity.models import Actor
 from hub.journal.models import GROUP, LOCAL, PARTNER, PUBLIC, RETRACT, Release
 from hub.registry import service as registry

@@ -15,6 +15,7 @@ from hub.database import db, insert_missing
 from hub.errors import HubError
 from hub.federation.models import Quarantined
 from hub.federation.protocol import MAX_VIA, Item
+from hub.federation.shelf import make_room
 from hub.journal import log
 from hub.journal.errors import VerificationError
 from hub.journal.models import (
@@ -33,7 +34,8 @@ from hub.registry import service as registry
 from hub.registry.models import Peer, PeerKind
 
 PARKED = frozenset({"unknown_key", "gap"})  # Something is missing that may still arrive.
-LARGEST_RAW = 512 * 1024  # Characters of an item that are kept in quarantine.
+# Characters of an item that are kept in quarantine: the largest valid one fits, however escaped.
+LARGEST_RAW = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Intake:
     _pending: list[tuple[VerifiedRelease, VerifiedEntry | None, int, bool]] = field(
         default_factory=list
     )
+    _has_held_back: bool = False
 
     def take(self, items: Sequence[Item]) -> list[Outcome]:
         """Take in what can be taken in and quarantine the rest; one outcome for each item."""
@@ -78,6 +81,8 @@ class Intake:
         self._prepare(items)
         outcomes = [self._take(item) for item in items]
         self._store()
+        if self._has_held_back:
+            make_room(self.sender.origin)
         return self._with_places(outcomes)
 
     def _prepare(self, items: Iterable[Item]) -> None:
@@ -243,11 +248,13 @@ class Intake:
             "via": item.via,
             "code": code,
             "reason": reason,
-            "raw": raw if len(raw) <= LARGEST_RAW else raw[:LARGEST_RAW],
-            "is_parked": is_parked,
+            "raw": raw[:LARGEST_RAW],
+            "size": len(raw),
+            "is_parked": is_parked and len(raw) <= LARGEST_RAW,
             "quarantined_at": clock.now(),
         }
         insert_missing(Quarantined, [row])
+        self._has_held_back = True
 
     def _with_places(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Say at which place of our log each accepted release stands."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from flask import Flask, current_app
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 
 from hub import clock
 from hub.config import Settings, of_this_node, settings
@@ -100,6 +100,13 @@ def heads_of(channels: Collection[str]) -> dict[str, ChannelCursor]:
     return {name: ChannelCursor(epoch, seq) for name, epoch, seq in rows}
 
 
+def oldest_of(channels: Collection[str]) -> dict[str, int]:
+    """Return the first item that can still be read in each of these channels; none of an empty."""
+    first = select(func.min(LogItem.seq)).where(LogItem.channel == Head.name).scalar_subquery()
+    rows = db.session.execute(select(Head.name, first).where(Head.name.in_(channels)))
+    return {name: seq for name, seq in rows if seq is not None}
+
+
 def read_page(peer: Caller, channel: str, after: ChannelCursor | None, limit: int) -> Page:
     """Return the items of a channel that follow a cursor, oldest first.
 
@@ -158,27 +165,30 @@ class Watcher:
 
     def __post_init__(self) -> None:
         self._moved = threading.Condition()
-        self._waiting = 0
+        self._waiting: set[str] = set()  # Who waits.
         self._version = 0
         self._heads: dict[str, ChannelCursor] = {}
 
-    def wait(self, channels: Collection[str], seen: dict[str, str], seconds: float) -> None:
+    def wait(
+        self, peer: str, channels: Collection[str], seen: dict[str, str], seconds: float
+    ) -> None:
         """Return when a head differs from what was seen, or when the time is up.
 
-        The caller holds no transaction while it waits.
+        At once when this peer has a request held already, or all places are taken. The caller
+        holds no transaction while it waits.
         """
         end = monotonic() + seconds
         with self._moved:
-            if self._waiting >= self.most:
+            if peer in self._waiting or len(self._waiting) >= self.most:
                 return
-            self._waiting += 1
-            if self._waiting == 1:
+            self._waiting.add(peer)
+            if len(self._waiting) == 1:
                 self._start(current_app._get_current_object())  # type: ignore[attr-defined]
             try:
                 while not _differs(self._heads, channels, seen) and monotonic() < end:
                     self._moved.wait(end - monotonic())
             finally:
-                self._waiting -= 1
+                self._waiting.remove(peer)
 
     def _start(self, app: Flask) -> None:
         self._version += 1
@@ -204,7 +214,12 @@ class Watcher:
 
     def _is_needed(self, version: int) -> bool:
         with self._moved:
-            return self._waiting > 0 and self._version == version
+            return bool(self._waiting) and self._version == version
+
+    @property
+    def held(self) -> int:
+        """Return how many requests this process holds now."""
+        return len(self._waiting)
 
 
 def watcher() -> Watcher:

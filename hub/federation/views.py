@@ -9,14 +9,13 @@ from flask_babel import gettext as _
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError, NotFoundError
-from hub.federation import acknowledgements, health, joining, peering, quarantine
+from hub.federation import acknowledgements, health, joining, peering, room, standing
 from hub.federation.forms import ConfirmationForm, InvitationForm, JoinForm, refuse
 from hub.federation.labels import KIND_LABELS, STATE_LABELS
 from hub.federation.shown import receipts_shown
 from hub.identity import access
 from hub.identity.models import Role
 from hub.journal.signing import node_keys
-from hub.registry import service as registry
 from hub.registry.models import Peer, PeerKind
 
 blueprint = Blueprint("federation", __name__, template_folder="templates")
@@ -78,14 +77,13 @@ def lights(peer_id: UUID) -> ResponseReturnValue:
 @administrator
 def peers() -> ResponseReturnValue:
     """Show each peer, how the exchange with it stands, and what can be done."""
-    lags = {peer.id: health.lag_of(peer) for peer in registry.peers()}
+    config = settings()
     return render_template(
         "federation/peers.html",
-        peers=registry.peers(),
-        lags=lags,
         behind=acknowledgements.lags(),
-        health=health,
-        quarantined=quarantine.count_by_peer(),
+        standings=standing.standings(),
+        obstacle=room.obstacle(),
+        quota=(config.peer_requests_per_minute, config.peer_entries_per_minute),
         fingerprint=peering.grouped(node_keys().fingerprint),
         grouped=peering.grouped,
         kinds=KIND_LABELS,
@@ -153,13 +151,6 @@ def resume(peer_id: UUID) -> ResponseReturnValue:
         peering.resume(origin, actor_id=g.actor.person_id)
     flash(_("The connection goes on where it was stopped."), "success")
     return redirect(url_for(".peers"), 303)
-
-
-@blueprint.get("/admin/federation/quarantine")
-@administrator
-def held_back() -> ResponseReturnValue:
-    """Show what arrived and was not taken in, newest first, and why."""
-    return render_template("federation/quarantine.html", items=quarantine.newest())
 
 
 @blueprint.get("/cases/<uuid:case_id>/receipts")

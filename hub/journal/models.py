@@ -36,7 +36,7 @@ class Entry(Base):
     origin: Mapped[str] = mapped_column(String(255))
     entry_id: Mapped[str] = mapped_column(String(36))
     rev: Mapped[int]
-    type: Mapped[str] = mapped_column(String(40))
+    type: Mapped[str] = mapped_column(String(40), index=True)
     header: Mapped[str] = mapped_column(Text)
     payload: Mapped[str | None] = mapped_column(Text)  # None once the text was dropped.
     signature: Mapped[str] = mapped_column(String(100))

@@ -20,12 +20,16 @@ from hub.identity.access import View, requires
 from hub.registry import service
 from hub.registry.errors import TokenError, UnknownPeerError
 from hub.registry.models import Peer
+from hub.registry.throttle import quotas
 
 log = structlog.get_logger()
 
 
 def peer(scope: str) -> Callable[[View], View]:
-    """Let in the peers whose token carries this scope, and whose peering is live."""
+    """Let in the peers whose token carries this scope, and whose peering is live.
+
+    Each request counts towards the quota of its peer.
+    """
 
     def check() -> None:
         try:
@@ -33,6 +37,7 @@ def peer(scope: str) -> Callable[[View], View]:
         except (TokenError, UnknownPeerError):
             after_this_request(_challenge)
             raise
+        quotas().count_request(g.peer.origin)
         if service.is_contact_due(g.peer.seen_at):
             _note_contact(g.peer.id, clock.now())
 

@@ -58,6 +58,21 @@ class AgreementEndedError(HubError):
     message = mark("The agreement between the two enterprises has ended.")
 
 
+class ThrottledError(HubError):
+    """A peer asks or sends more in a minute than its quota.
+
+    :param retry_after: seconds after which it may go on.
+    """
+
+    status = 429
+    code = "throttled"
+    message = mark("That is more than one node may ask or send in a minute. Nothing is lost.")
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
 class NotAnchorError(HubError):
     """Somebody vouched for a node or a key that is not theirs to vouch for."""
 

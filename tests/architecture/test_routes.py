@@ -71,7 +71,9 @@ def test_strangers_are_turned_away_at_every_other_route(alpha: Flask) -> None:
             continue
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             answer = client.open(filled(alpha, rule), method=method)
-            if rule.rule.startswith("/api/"):
+            if rule.endpoint == "metrics.show":
+                assert answer.status_code == 404  # Closed until somebody sets a token.
+            elif rule.rule.startswith("/api/"):
                 assert answer.status_code == 401, (method, rule.rule)
             else:
                 assert answer.status_code == 302, (method, rule.rule)
