@@ -34,6 +34,7 @@ ON_BOTH = (
     "federation/test_feedback",
     "federation/test_joining",
     "federation/test_oai",
+    "federation/test_keys",
     "federation/test_oauth",
     "federation/test_receipts",
     "federation/test_urls",

@@ -14,8 +14,8 @@ from hub import clock
 from hub.api import Blueprint as ApiBlueprint
 from hub.config import settings
 from hub.database import db, transaction
-from hub.errors import InvalidError
-from hub.federation import acknowledgements, feedback, protocol, relay
+from hub.errors import HubError, InvalidError
+from hub.federation import acknowledgements, feedback, protocol, relay, rotation
 from hub.federation.receiving import Intake, Sender
 from hub.federation.shown import receipts_shown
 from hub.identity.access import anyone, scope
@@ -30,6 +30,7 @@ from hub.registry.throttle import quotas
 
 LARGEST = 8 * 1024 * 1024  # Bytes of an ingest.
 SOFTWARE = version("jingwei")
+LARGEST_KEY = 16 * 1024  # Bytes of a change of key.
 SMALLEST_PACKED = 1024  # Bytes from which compressing an answer pays.
 
 blueprint = Blueprint("fed", __name__)
@@ -212,6 +213,22 @@ def give_feedback() -> Response:
         mail = feedback.mail_for(g.peer.origin, after)
     items = [{"seq": number, "entry": wire} for number, wire in mail.items]
     return _answer({"epoch": mail.epoch, "items": items})
+
+
+@blueprint.post("/fed/v1/keys")
+@access.peer("fed.publish")
+def change_key() -> Response:
+    """Take in the next signing key of the caller, vouched for by the one in force."""
+    request.max_content_length = LARGEST_KEY
+    body = _body({"jwk", "proof"})
+    try:
+        with transaction():
+            answer = rotation.admit(g.peer, body)
+    except HubError as error:
+        with transaction():
+            rotation.note_refusal(g.peer, error)
+        raise
+    return _answer(answer)
 
 
 @blueprint.post("/fed/v1/hint")

@@ -1,16 +1,19 @@
 """Commands about the federation."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import click
 
+from hub import clock
 from hub.config import settings
 from hub.database import db, transaction
-from hub.federation import joining, peering, puller, room, standing
+from hub.federation import joining, peering, puller, revocation, room, rotation, standing
 from hub.federation.errors import PeerError
+from hub.journal import keyring
 from hub.journal.signing import node_keys
 from hub.registry import service as registry
+from hub.registry import trust
 from hub.registry.models import PeerKind, PeerState
 
 INVITED = [PeerKind.SUBSIDIARY.value, PeerKind.PARTNER.value]
@@ -129,6 +132,66 @@ def pull(context: click.Context) -> None:
             click.echo(str(error), err=True)
             failed = True
     context.exit(1 if failed else 0)
+
+
+@federation.group("key")
+def key() -> None:
+    """Look after the keys with which nodes sign."""
+
+
+@key.command("list")
+@click.argument("origin", required=False)
+def list_keys(origin: str | None) -> None:
+    """List the signing keys of the node at ORIGIN, or of this one, as they are known here."""
+    for known in trust.keys_of(origin or settings().origin):
+        since = known.not_before.isoformat() if known.not_before else "the beginning"
+        line = f"{known.kid}\tfrom {since}"
+        click.echo(f"{line}\trevoked" if known.revoked_at else line)
+
+
+@key.command("rotate")
+def rotate() -> None:
+    """Make the next signing key of this node; it counts a day later, without a restart."""
+    waiting = keyring.waiting()
+    if waiting is None:
+        following = keyring.prepare_next()
+        if settings().is_headquarters:
+            with transaction():
+                since = rotation.vouch_for_self(following)
+        else:
+            since = rotation.announce(following)
+        keyring.activate(following, since)
+        waiting = following.fingerprint, since
+    kid, since = waiting
+    click.echo(f"{peering.grouped(kid)} counts from {datetime.fromtimestamp(since, UTC)}.")
+
+
+@key.command("revoke", context_settings={"ignore_unknown_options": True})  # "-" begins some.
+@click.argument("origin")
+@click.argument("kid")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="When the key was lost, by this node's clock and time zone; now if not given.",
+)
+def revoke(origin: str, kid: str, since: datetime | None) -> None:
+    """Let the key KID of the node at ORIGIN count no further than what arrived here before."""
+    zone = ZoneInfo(settings().time_zone)
+    with transaction():
+        revocation.revoke(origin, kid, since=since.replace(tzinfo=zone) if since else None)
+    click.echo(f"Revoked. For another key: hub federation invite {origin}")
+
+
+@key.command("replace")
+@click.argument("code")
+def replace(code: str) -> None:
+    """Join again by CODE with a new key, after headquarters revoked the old one."""
+    following = keyring.prepare_next()
+    admission = joining.register(code, following)
+    keyring.activate(following, clock.timestamp())
+    with transaction():
+        joining.keep(admission)
+    click.echo(f"{peering.grouped(following.fingerprint)} counts from now on.")
 
 
 def _end_of(day: datetime | None) -> datetime | None:

@@ -14,13 +14,17 @@ from hub.config import settings
 from hub.database import db
 from hub.federation.errors import NotHeadquartersError
 from hub.journal import log
+from hub.journal.holding import Counts, kid_of
 from hub.journal.models import DIRECTORY, GROUP, PUBLIC, PUT, Entry, Live, partner_channel
 from hub.journal.signing import node_keys
 from hub.registry import service as registry
+from hub.registry import trust
 from hub.registry.models import NodeKey
 
 NODE = "node"
 KEY = "key"
+KEY_REVOKED = "key_revoked"
+KINDS = frozenset({NODE, KEY, KEY_REVOKED})
 
 
 def announce(
@@ -32,7 +36,7 @@ def announce(
 
     :raises NotHeadquartersError: on any other node.
     """
-    _announce_self()
+    announce_self()
     _vouch(origin, name, enterprise, is_headquarters, jwk)
 
 
@@ -43,7 +47,7 @@ def introduce(origin: str, enterprise: str) -> None:
 
     :raises NotHeadquartersError: on any other node.
     """
-    _announce_self()
+    announce_self()
     channel = partner_channel(enterprise)
     kids = db.session.scalars(select(NodeKey.kid).where(NodeKey.origin == origin))
     wanted = [_node_id(origin), *(_key_id(origin, kid) for kid in kids)]
@@ -53,10 +57,61 @@ def introduce(origin: str, enterprise: str) -> None:
         # Whatever else the transaction will append to: locks are taken in one order.
         log.lock_heads([DIRECTORY, GROUP, PUBLIC, channel])
     for entry_id in missing:
-        log.readdress(entry_id, _channels_of(entry_id) | {channel})
+        _show(entry_id, channel)
+    if missing:
+        _say_revoked_to(origin, channel)
 
 
-def _announce_self() -> None:
+def add_key(origin: str, jwk: dict[str, Any], not_before: int) -> None:
+    """Vouch for the next key of a node wherever the node itself is known.
+
+    The caller owns the transaction.
+
+    :param not_before: seconds since 1970 from which it counts.
+    """
+    fields = {"node": origin, "jwk": jwk, "not_before": not_before}
+    channels = {DIRECTORY} | _channels_of(_node_id(origin))
+    _say(KEY, _key_id(origin, jwk["kid"]), fields, channels)
+
+
+def revoke_key(origin: str, kid: str, cutoff: dict[str, str], counts: Counts) -> None:
+    """Say that a key was revoked, to each partner only what concerns it. See `holding`.
+
+    The caller owns the transaction and has locked `dir` and the channels of all partners.
+    """
+    fields = {"node": origin, "kid": kid, "cutoff": cutoff, "counts": counts}
+    _say(KEY_REVOKED, _revocation_id(origin, kid, DIRECTORY), fields, {DIRECTORY})
+    for channel in sorted(_channels_of(_node_id(origin)) - {DIRECTORY}):
+        _say_revoked_to(origin, channel)
+
+
+def _say_revoked_to(origin: str, channel: str) -> None:
+    for key in trust.keys_of(origin):
+        if not key.revoked_at or not key.revocation:
+            continue
+        fields: dict[str, Any] = {"node": origin, "kid": key.kid}
+        for name in ("cutoff", "counts"):
+            said = key.revocation[name]
+            fields[name] = {c: said[c] for c in (channel, PUBLIC) if c in said}
+        _say(KEY_REVOKED, _revocation_id(origin, key.kid, channel), fields, {channel})
+
+
+def _show(entry_id: str, channel: str) -> None:
+    """Release an entry of ours to one more channel, under a key that its readers know.
+
+    A partner that comes after a change of our key knows the new one only.
+    """
+    entry = _newest(entry_id)
+    channels = _channels_of(entry_id) | {channel}
+    if entry and entry.payload and kid_of(entry.header) != node_keys().fingerprint:
+        said = json.loads(entry.payload)
+        _publish(said["type"], entry_id, entry.rev + 1, said["fields"], channels)
+    else:
+        log.readdress(entry_id, channels)
+
+
+def announce_self() -> None:
+    """Vouch for ourselves, once; see `announce`."""
     config, jwk = settings(), node_keys().signing_jwk
     if not config.is_headquarters:
         raise NotHeadquartersError
@@ -75,24 +130,33 @@ def _vouch(
     origin: str, name: str, enterprise: str, is_headquarters: bool, jwk: dict[str, Any]
 ) -> None:
     node = {"name": name, "enterprise": enterprise, "headquarters": is_headquarters}
-    _say(NODE, _node_id(origin), {"node": origin} | node)
-    _say(KEY, _key_id(origin, jwk["kid"]), {"node": origin, "jwk": jwk})
+    _say(NODE, _node_id(origin), {"node": origin} | node, {DIRECTORY})
+    key_id = _key_id(origin, jwk["kid"])
+    if not _live_in(DIRECTORY, [key_id]):  # Else the time from which it counts is said already.
+        _say(KEY, key_id, {"node": origin, "jwk": jwk}, {DIRECTORY})
 
 
-def _say(kind: str, entry_id: str, fields: dict[str, Any]) -> None:
-    """Publish an entry in `dir`, or its next revision when what it says has changed."""
+def _say(kind: str, entry_id: str, fields: dict[str, Any], channels: set[str]) -> None:
+    """Publish an entry, or its next revision when what it says has changed."""
     registry.learn({"type": kind, "fields": fields}, signer_origin=settings().origin)
     before = _newest(entry_id)
     if before and before.payload and json.loads(before.payload)["fields"] == fields:
         return
+    rev = before.rev + 1 if before else 1
+    _publish(kind, entry_id, rev, fields, _channels_of(entry_id) | channels)
+
+
+def _publish(
+    kind: str, entry_id: str, rev: int, fields: dict[str, Any], channels: set[str]
+) -> None:
     log.publish(
         type=kind,
         entry_id=entry_id,
-        rev=before.rev + 1 if before else 1,
+        rev=rev,
         title="",
         body="",
         fields=fields,
-        channels=_channels_of(entry_id) | {DIRECTORY},
+        channels=channels,
     )
 
 
@@ -127,3 +191,7 @@ def _node_id(origin: str) -> str:
 
 def _key_id(origin: str, kid: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"{origin}#key:{kid}"))
+
+
+def _revocation_id(origin: str, kid: str, channel: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"{origin}#key_revoked:{kid}:{channel}"))

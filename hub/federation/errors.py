@@ -1,7 +1,12 @@
 """What can go wrong between two nodes."""
 
 from hub.errors import ForbiddenError, HubError, NotFoundError, mark
-from hub.registry.errors import AgreementEndedError, SuspendedError, UnconfirmedError
+from hub.registry.errors import (
+    AgreementEndedError,
+    FrozenError,
+    SuspendedError,
+    UnconfirmedError,
+)
 
 
 class PeerError(HubError):
@@ -124,6 +129,35 @@ class OtherKeyError(HubError):
         super().__init__(origin=origin)
 
 
+class RevokedKeyError(HubError):
+    """A node comes with a key that was revoked."""
+
+    status = 409
+    code = "revoked_key"
+    message = mark("The key %(kid)s of %(origin)s was revoked.")
+
+    def __init__(self, origin: str, kid: str) -> None:
+        super().__init__(origin=origin, kid=kid)
+
+
+class WaitingKeyError(HubError):
+    """A node changes its key a second time before the first change counts."""
+
+    status = 409
+    code = "key_waiting"
+    message = mark("Another new key of %(origin)s waits for its time.")
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(origin=origin)
+
+
+class UnknownKeyError(NotFoundError):
+    """A node of ours has no such key, or there is no such node of ours."""
+
+    code = "unknown_key"
+    message = mark("No node of this enterprise below headquarters has this key.")
+
+
 class OtherFingerprintError(HubError):
     """Two fingerprints that should be one."""
 
@@ -215,6 +249,7 @@ _REFUSALS = {
         ExpiredInvitationError,
         UsedInvitationError,
         SuspendedError,
+        FrozenError,
         UnconfirmedError,
         AgreementEndedError,
         ClockError,

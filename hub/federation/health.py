@@ -1,6 +1,6 @@
 """How the exchange with a peer stands, and what to do about it, in words for an administrator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from hub.database import db
@@ -9,6 +9,7 @@ from hub.federation import room
 from hub.federation.client import PeerClient
 from hub.federation.errors import PeerError, RefusedError
 from hub.journal import log
+from hub.registry import trust
 from hub.registry.models import Peer, PeerKind
 
 PATIENCE = 3.0  # Seconds that a page waits for a peer.
@@ -45,6 +46,10 @@ TROUBLES = {
     "peer_not_confirmed": (
         mark("The other side has not confirmed the connection yet."),
         mark("Ask its administrator to compare the fingerprints and confirm."),
+    ),
+    "peer_frozen": (
+        mark("The key of this node was revoked."),
+        mark("Ask headquarters for a new invitation, then: hub federation key replace CODE."),
     ),
     "agreement_ended": (
         mark("The agreement has ended."),
@@ -98,14 +103,15 @@ def lights_of(peer: Peer) -> list[Light]:
 
     Makes requests, so no transaction may be open.
     """
-    client, fingerprint = PeerClient.for_peer(peer), peer.fingerprint
+    client, known = PeerClient.for_peer(peer), trust.keys_of(peer.origin)
+    kids = {peer.fingerprint, *(key.kid for key in known)}
     is_headquarters = peer.kind == PeerKind.HEADQUARTERS
     db.session.rollback()
     told: dict[str, object] = {}
     address = _try(lambda: told.update(client.ask("GET", "/.well-known/jingwei", timeout=PATIENCE)))
     lights = [
         _light(mark("Address"), address),
-        Light(mark("Key"), _shows(told, fingerprint), mark("Another key than the pinned one.")),
+        Light(mark("Key"), _shows(told, kids), mark("Another key than the pinned one.")),
         Light(mark("Clock"), abs(client.clock_ahead or 0) < CLOCKS_APART, TROUBLES["clock"][1]),
         _light(mark("Receiving"), _try(lambda: client.get("/fed/v1/channels", timeout=PATIENCE))),
     ]
@@ -121,11 +127,12 @@ def _light(name: str, code: str | None) -> Light:
     return Light(name, code is None, "" if code is None else TROUBLES.get(code, UNKNOWN)[1])
 
 
-def _shows(told: dict[str, object], fingerprint: str) -> bool:
+def _shows(told: dict[str, object], kids: Collection[str]) -> bool:
+    """Say whether the node shows one of these keys."""
     jwks = told.get("jwks")
     shown = jwks.get("keys") if isinstance(jwks, dict) else None
     return isinstance(shown, list) and any(
-        isinstance(key, dict) and key.get("kid") == fingerprint for key in shown
+        isinstance(key, dict) and key.get("kid") in kids for key in shown
     )
 
 

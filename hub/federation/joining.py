@@ -20,7 +20,7 @@ from hub.audit import service as audit
 from hub.config import settings
 from hub.database import db
 from hub.errors import InvalidError
-from hub.federation import peering, statements
+from hub.federation import peering, revocation, statements
 from hub.federation.client import PeerClient
 from hub.federation.errors import (
     AgreementError,
@@ -32,7 +32,7 @@ from hub.federation.errors import (
     NotHeadquartersError,
     OtherFingerprintError,
 )
-from hub.journal.signing import node_keys
+from hub.journal.signing import NodeKeys, node_keys
 from hub.registry import service as registry
 from hub.registry.addresses import is_origin, is_slug
 from hub.registry.models import Invitation, Peer, PeerKind, PeerState
@@ -68,6 +68,7 @@ class Admission:
     kind: PeerKind
     signing_jwk: dict[str, Any]
     token_jwk: dict[str, Any]
+    former_jwks: list[dict[str, Any]]  # With which it signed before.
 
 
 def invite(
@@ -148,12 +149,13 @@ def look(code: str) -> Offer:
     )
 
 
-def register(code: str) -> Admission:
+def register(code: str, signing: NodeKeys | None = None) -> Admission:
     """Register at the node that a code names, and return what it answered, verified.
 
     The same code may be used again by the same node: a lost answer is given again. Makes a request,
     so no transaction may be open; `keep` the result in one.
 
+    :param signing: the key to come with, when the one in force was revoked.
     :raises MalformedCodeError: when that is no invitation.
     :raises RefusedError: when the node does not let us in; its `refusal` says why.
     """
@@ -164,17 +166,19 @@ def register(code: str) -> Admission:
         "client_name": config.name,
         "grant_types": ["client_credentials"],
         "token_endpoint_auth_method": "private_key_jwt",
-        "jwks": statements.own_jwks(),
+        "jwks": statements.own_jwks(signing),
         "node": config.origin,
         "enterprise": config.enterprise,
-        "proof": statements.prove(code, address),
+        "proof": statements.prove(code, address, signing),
     }
     headers = {"Authorization": f"Bearer {code}"}
     answer = PeerClient(address).ask("POST", "/oauth/register", json=body, headers=headers)
-    return _verify(answer, address, fingerprint)
+    return _verify(answer, address, fingerprint, statements.own_jwks(signing))
 
 
-def _verify(answer: dict[str, Any], address: str, fingerprint: str) -> Admission:
+def _verify(
+    answer: dict[str, Any], address: str, fingerprint: str, ours: dict[str, Any]
+) -> Admission:
     about, jwks = statements.read_own_statement(
         answer.get("anchor"), issuer=address, fingerprint=fingerprint
     )
@@ -183,14 +187,16 @@ def _verify(answer: dict[str, Any], address: str, fingerprint: str) -> Admission
         answer.get("statement"), issuer=address, subject=settings().origin, jwk=signing
     )
     client_id = answer.get("client_id")
-    if statements.read_jwks(our_jwks) != statements.read_jwks(statements.own_jwks()):
+    if statements.read_jwks(our_jwks) != statements.read_jwks(ours):
         raise MalformedError(address, "a statement about other keys than ours")
     if us["enterprise"] != settings().enterprise or about.get("role") != "headquarters":
         raise MalformedError(address, "a statement that mistakes who is who")
     if not isinstance(client_id, str) or not 0 < len(client_id) <= 64:
         raise MalformedError(address, "no client id")
     kind = _kind_of(about["enterprise"])
-    return Admission(address, client_id, about["name"], about["enterprise"], kind, signing, token)
+    former = statements.read_former(about)
+    name, enterprise = about["name"], about["enterprise"]
+    return Admission(address, client_id, name, enterprise, kind, signing, token, former)
 
 
 def keep(admission: Admission, *, actor_id: UUID | None = None) -> Peer:
@@ -219,6 +225,7 @@ def keep(admission: Admission, *, actor_id: UUID | None = None) -> Peer:
         _pin(admission)
         if peer.state == PeerState.REGISTERED:
             peer.state = PeerState.LIVE
+        revocation.sign_again()
     peering.settle(peer)
     return peer
 
@@ -232,13 +239,14 @@ def _check_single_headquarters(origin: str) -> None:
 def _pin(admission: Admission) -> None:
     """Trust the anchor and know ourselves; `dir` tells us of all others."""
     config = settings()
-    registry.pin(
-        admission.origin,
-        name=admission.name,
-        enterprise=admission.enterprise,
-        is_headquarters=True,
-        jwk=admission.signing_jwk,
-    )
+    for jwk in (admission.signing_jwk, *admission.former_jwks):
+        registry.pin(
+            admission.origin,
+            name=admission.name,
+            enterprise=admission.enterprise,
+            is_headquarters=True,
+            jwk=jwk,
+        )
     registry.pin(
         config.origin,
         name=config.name,

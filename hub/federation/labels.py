@@ -13,4 +13,5 @@ STATE_LABELS = {
     PeerState.REGISTERED.value: _("Waiting for confirmation"),
     PeerState.LIVE.value: _("Connected"),
     PeerState.SUSPENDED.value: _("Suspended"),
+    PeerState.FROZEN.value: _("Key revoked; it must join again"),
 }

@@ -12,9 +12,11 @@ from hub.federation.errors import (
     EnterpriseError,
     OtherFingerprintError,
     OtherKeyError,
+    RevokedKeyError,
     UnknownPeerError,
 )
 from hub.registry import service as registry
+from hub.registry import trust
 from hub.registry.models import Peer, PeerKind, PeerState
 
 
@@ -41,13 +43,15 @@ def find_or_add(
     """Return the peer at an origin, added if it is new; what it proved of itself is kept.
 
     :raises OtherKeyError: when it is known with another signing key. Only a person may decide
-        what that means.
+        what that means; by revoking the known one, headquarters' administrator does.
+    :raises RevokedKeyError: when it comes with a key that was revoked.
     :raises EnterpriseError: when it is known as something else, or its enterprise already has
         another headquarters.
     """
     anchor = registry.anchors().get(enterprise, origin)
     if kind == PeerKind.PARTNER and anchor != origin:
         raise EnterpriseError
+    _check_key(origin, signing_jwk["kid"])
     peer = registry.find_peer(origin)
     if peer is None:
         peer = Peer(
@@ -60,13 +64,25 @@ def find_or_add(
             created_at=clock.now(),
         )
         db.session.add(peer)
-    if peer.fingerprint != signing_jwk["kid"]:
-        raise OtherKeyError(origin)
     if (peer.kind, peer.enterprise) != (kind, enterprise):
         raise EnterpriseError
     peer.name, peer.token_jwk = name, token_jwk
+    peer.signing_jwk, peer.fingerprint = signing_jwk, signing_jwk["kid"]
     db.session.flush()
     return peer
+
+
+def _check_key(origin: str, kid: str) -> None:
+    """Let a peer come with the key that we know, with one that followed it, or, when all of its
+    keys were revoked, with another.
+    """
+    peer, known = registry.find_peer(origin), trust.keys_of(origin)
+    named = next((key for key in known if key.kid == kid), None)
+    if named and named.revoked_at:
+        raise RevokedKeyError(origin, kid)
+    is_replaced = bool(known) and all(key.revoked_at for key in known)
+    if peer and kid != peer.fingerprint and named is None and not is_replaced:
+        raise OtherKeyError(origin)
 
 
 def confirm(origin: str, fingerprint: str, *, actor_id: UUID | None = None) -> Peer:
@@ -110,6 +126,8 @@ def settle(peer: Peer) -> None:
 def suspend(origin: str, *, actor_id: UUID | None = None) -> Peer:
     """Stop all exchange with a peer at once; cursors stay, so that it can go on later."""
     peer = find(origin)
+    if peer.state == PeerState.FROZEN:
+        return peer  # Else resuming it would undo the revocation of its key.
     audit.record("peer.suspended", actor_id=actor_id, subject=origin)
     peer.state = PeerState.SUSPENDED
     db.session.flush()

@@ -102,6 +102,7 @@ def _items(channel: str, epoch: str, after: int) -> list[tuple[int, dict[str, An
             Release.channel == channel,
             Release.epoch == epoch,
             Release.seq > after,
+            ~Release.is_held,
         )
         .order_by(Release.seq)
         .limit(BATCH)

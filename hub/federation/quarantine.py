@@ -113,6 +113,12 @@ def retry(item_id: int, *, actor_id: UUID | None = None) -> Outcome:
     return outcome
 
 
+def has_early() -> bool:
+    """Say whether something waits for nothing but the time from which its key counts."""
+    early = select(Quarantined.id).where(Quarantined.is_parked, Quarantined.code == "early_key")
+    return db.session.scalar(early.limit(1)) is not None
+
+
 def retry_parked() -> int:
     """Try again what waited for a key or for an earlier release; return how many came through.
 

@@ -13,11 +13,13 @@ from hub.cases.service import reading
 from hub.config import settings
 from hub.database import db, insert_missing
 from hub.errors import HubError
+from hub.federation import directory, revocation
 from hub.federation.models import Quarantined
 from hub.federation.protocol import MAX_VIA, Item
 from hub.federation.shelf import make_room
 from hub.journal import log
 from hub.journal.errors import VerificationError
+from hub.journal.holding import kid_of
 from hub.journal.models import (
     DIRECTORY,
     GROUP,
@@ -31,9 +33,10 @@ from hub.journal.models import (
 )
 from hub.journal.verification import VerifiedEntry, VerifiedRelease, verify_entry, verify_release
 from hub.registry import service as registry
-from hub.registry.models import Peer, PeerKind
+from hub.registry import trust
+from hub.registry.models import NodeKey, Peer, PeerKind
 
-PARKED = frozenset({"unknown_key", "gap"})  # Something is missing that may still arrive.
+PARKED = frozenset({"unknown_key", "early_key", "gap"})  # What is missing may still arrive.
 # Characters of an item that are kept in quarantine: the largest valid one fits, however escaped.
 LARGEST_RAW = 1024 * 1024
 
@@ -64,7 +67,7 @@ class Intake:
 
     sender: Sender
     channel: str
-    _keys: dict[tuple[str, str], dict[str, Any] | None] = field(default_factory=dict)
+    _keys: dict[tuple[str, str], NodeKey | None] = field(default_factory=dict)
     _enterprises: dict[str, str | None] = field(default_factory=dict)
     _known: dict[str, int] = field(default_factory=dict)  # Release digest → position.
     _chains: dict[str, tuple[str, int, str]] = field(default_factory=dict)
@@ -89,7 +92,9 @@ class Intake:
         """Ask the database once for the whole page, not once for each item."""
         digests = {d for item in items if (d := _claimed_digest(item.release))}
         rows = db.session.execute(
-            select(Release.digest, Release.position).where(Release.digest.in_(digests))
+            select(Release.digest, Release.position).where(
+                Release.digest.in_(digests), ~Release.is_held
+            )
         )
         self._known = {row.digest: row.position for row in rows}
         ids = {str(i) for item in items if (i := _claim(item.release, "id"))}
@@ -111,6 +116,8 @@ class Intake:
             return Outcome(digest)
         try:
             release = verify_release(item.release, self._key_of)
+            key = self._find_key(release.statement["iss"], kid_of(release.signed.header))
+            revocation.check_counts(key, release)
             self._check_accepted(release.statement)
             self._check_chain(release.statement)
             self._check_revision(release.statement)
@@ -124,14 +131,24 @@ class Intake:
             and item.via < MAX_VIA
         )
         self._pending.append((release, entry, item.via + 1, is_offered))
-        if entry and entry.document["type"] in {"node", "key"}:
+        if entry and entry.document["type"] in directory.KINDS:
             self._learn(item, entry)
         return Outcome(digest)
 
     def _key_of(self, origin: str, kid: str) -> dict[str, Any] | None:
-        """Return a key of the registry, asked once for the whole page."""
+        """Return a key of the registry.
+
+        :raises VerificationError: when its time has not come.
+        """
+        key = self._find_key(origin, kid)
+        if key and trust.is_early(key):
+            raise VerificationError("early_key", f"signed with a key before {key.not_before}")
+        return key.jwk if key else None
+
+    def _find_key(self, origin: str, kid: str) -> NodeKey | None:
+        """Return a key, asked once for the whole page."""
         if (origin, kid) not in self._keys:
-            self._keys[origin, kid] = registry.key_of(origin, kid)
+            self._keys[origin, kid] = trust.find_key(origin, kid)
         return self._keys[origin, kid]
 
     def _check_accepted(self, statement: dict[str, Any]) -> None:
@@ -222,9 +239,15 @@ class Intake:
             registry.learn(entry.document, signer_origin=entry.document["origin"])
         except HubError as error:
             self._quarantine(item, error.code, str(error), is_parked=False)
+            return
+        if entry.document["type"] == directory.KEY_REVOKED:
+            fields = entry.document["fields"]
+            revocation.apply(fields["node"], fields["kid"])
+            self._chains.clear()
 
     def _store(self) -> None:
         changes = log.append_received(self._pending, self._heads)
+        revocation.forget_held(self.channel, [release for release, *_ in self._pending])
         self._pending = []
         if changes:
             reading.receive(changes)
@@ -262,7 +285,7 @@ class Intake:
         rows = db.session.execute(
             select(Release.digest, LogItem.seq)
             .join(LogItem, LogItem.position == Release.position)
-            .where(Release.digest.in_(accepted), LogItem.channel == self.channel)
+            .where(Release.digest.in_(accepted), ~Release.is_held, LogItem.channel == self.channel)
         )
         places = {row.digest: row.seq for row in rows}
         return [Outcome(o.digest, o.code, o.reason, places.get(o.digest)) for o in outcomes]

@@ -108,7 +108,7 @@ def _admit(invitation: Invitation, applicant: Applicant) -> Peer:
     peer.client_id = peer.client_id or str(uuid4())
     peer.agreement_ends_at, peer.seen_at = invitation.agreement_ends_at, clock.now()
     if kind == PeerKind.SUBSIDIARY:
-        if peer.state == PeerState.REGISTERED:
+        if peer.state in {PeerState.REGISTERED, PeerState.FROZEN}:
             peer.state = PeerState.LIVE
         directory.announce(
             peer.origin,
@@ -132,6 +132,7 @@ def _answer(peer: Peer) -> dict[str, Any]:
         enterprise=config.enterprise,
         role="headquarters",
         jwks=statements.own_jwks(),
+        former=statements.former_jwks(),
     )
     role = "headquarters" if peer.kind == PeerKind.PARTNER else "subsidiary"
     jwks = {"keys": [peer.signing_jwk, peer.token_jwk]}

@@ -10,8 +10,8 @@ from typing import Any
 from hub import clock
 from hub.config import settings
 from hub.federation.errors import ClockError, MalformedError, ProofError
-from hub.journal.signing import STATEMENT, Signed, node_keys, signing_input
-from hub.registry import keys, tokens
+from hub.journal.signing import STATEMENT, NodeKeys, Signed, node_keys, signing_input
+from hub.registry import keys, tokens, trust
 from hub.registry.addresses import is_slug
 from hub.registry.errors import MalformedKeyError
 
@@ -25,9 +25,30 @@ def code_digest(code: str) -> str:
     return hashlib.sha256(code.encode()).hexdigest()
 
 
-def own_jwks() -> dict[str, Any]:
-    """Return this node's public keys, the signing key first."""
-    return {"keys": [node_keys().signing_jwk, keys.own_token_jwk()]}
+def own_jwks(signing: NodeKeys | None = None) -> dict[str, Any]:
+    """Return this node's public keys, the signing key first.
+
+    :param signing: the key that shall be shown instead of the one in force.
+    """
+    return {"keys": [(signing or node_keys()).signing_jwk, keys.own_token_jwk()]}
+
+
+def former_jwks() -> list[dict[str, Any]]:
+    """Return the public keys with which this node signed before: whoever joins now reads it all."""
+    own = node_keys().fingerprint
+    known = trust.keys_of(settings().origin)
+    return [key.jwk for key in known if key.kid != own and not trust.is_early(key)]
+
+
+def read_former(about: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the keys with which a headquarters signed before, as it says of itself.
+
+    :raises MalformedKeyError: when they are anything else.
+    """
+    found = about.get("former", [])
+    if not isinstance(found, list) or len(found) > trust.MOST_KEYS:
+        raise MalformedKeyError
+    return [keys.signing_jwk(jwk) for jwk in found]
 
 
 def read_jwks(jwks: object) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -41,9 +62,9 @@ def read_jwks(jwks: object) -> tuple[dict[str, Any], dict[str, Any]]:
     return keys.signing_jwk(found[0]), keys.token_jwk(found[1])
 
 
-def prove(code: str, audience: str) -> dict[str, str]:
+def prove(code: str, audience: str, signing: NodeKeys | None = None) -> dict[str, str]:
     """Return the proof, by both our keys, that we hold them and were given the code."""
-    own = node_keys()
+    own = signing or node_keys()
     claims = {
         "aud": audience,
         "code": code_digest(code),
@@ -52,7 +73,7 @@ def prove(code: str, audience: str) -> dict[str, str]:
         "node": settings().origin,
     }
     signed = own.sign(claims, PROOF)
-    return {"signing": _compact(signed), "token": tokens.sign(claims, PROOF)}
+    return {"signing": compact(signed), "token": tokens.sign(claims, PROOF)}
 
 
 def check_proof(
@@ -70,7 +91,7 @@ def check_proof(
     }
     for name, jwk in (("signing", signing), ("token", token)):
         text = proof.get(name) if isinstance(proof, dict) else None
-        claims = _verified(text, jwk)
+        claims = verified(text, jwk, PROOF)
         iat = claims.pop("iat", None)
         if claims != expected or not isinstance(iat, int):
             raise ProofError("made for something else")
@@ -78,9 +99,13 @@ def check_proof(
             raise ClockError
 
 
-def _verified(text: object, jwk: dict[str, Any]) -> dict[str, Any]:
+def verified(text: object, jwk: dict[str, Any], typ: str) -> dict[str, Any]:
+    """Return what a proof says that a key made.
+
+    :raises ProofError: when it did not.
+    """
     try:
-        found = tokens.verify(text, typ={PROOF}, jwk=lambda _: jwk, algorithm=jwk["alg"])
+        found = tokens.verify(text, typ={typ}, jwk=lambda _: jwk, algorithm=jwk["alg"])
     except tokens.MalformedTokenError as error:
         raise ProofError(str(error)) from error
     return found.claims
@@ -100,7 +125,7 @@ def state(
         "metadata": {"jingwei_node": {"name": name, "enterprise": enterprise, "role": role} | more},
         "authority_hints": [issuer],
     }
-    return _compact(node_keys().sign(claims, STATEMENT))
+    return compact(node_keys().sign(claims, STATEMENT))
 
 
 def read_own_statement(
@@ -147,5 +172,6 @@ def _read(
     return about, claims["jwks"]
 
 
-def _compact(signed: Signed) -> str:
+def compact(signed: Signed) -> str:
+    """Return a signed object as one text (RFC 7515, section 7.1)."""
     return f"{signing_input(signed.header, signed.payload).decode()}.{signed.signature}"

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.database import Base
@@ -19,6 +20,10 @@ RETRACT = "retract"
 
 JOURNAL = "journal"  # Name of the head that counts local positions.
 
+_STANDING: dict[str, Any] = {
+    "sqlite_where": text("is_held = 0"),
+    "postgresql_where": text("NOT is_held"),
+}
 Position = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -55,7 +60,7 @@ class Release(Base):
     __tablename__ = "release"
 
     position: Mapped[int] = mapped_column(Position, primary_key=True)  # Dense, of this node.
-    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    digest: Mapped[str] = mapped_column(String(64))
     iss: Mapped[str] = mapped_column(String(255))
     epoch: Mapped[str] = mapped_column(String(20))
     channel: Mapped[str] = mapped_column(String(80))
@@ -69,9 +74,12 @@ class Release(Base):
     payload: Mapped[str] = mapped_column(Text)
     signature: Mapped[str] = mapped_column(String(100))
     received_at: Mapped[datetime]
+    is_held: Mapped[bool] = mapped_column(default=False)  # Under a revoked key: nothing follows.
 
     __table_args__ = (
-        UniqueConstraint("iss", "channel", "epoch", "seq"),
+        # What is held makes room for the same release, or the true one, under another key.
+        Index("uq_release_digest", "digest", unique=True, **_STANDING),
+        Index("uq_release_place", "iss", "channel", "epoch", "seq", unique=True, **_STANDING),
         Index("ix_release_entry", "origin", "entry_id"),
     )
 

@@ -5,14 +5,18 @@ A signed object travels as `{"h": header, "p": payload text, "s": signature}`: t
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import rfc8785
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from joserfc.jwk import OKPKey
 from joserfc.util import urlsafe_b64encode
 
+from hub import clock
 from hub.config import Settings, of_this_node
 from hub.registry import keys
 
@@ -64,8 +68,8 @@ class NodeKeys:
 
 
 def node_keys() -> NodeKeys:
-    """Return this node's key, made at first use and kept in its home folder."""
-    return of_this_node(_load)
+    """Return the key that this node signs with now; the first is made at first use."""
+    return of_this_node(Ring).current()
 
 
 def canonical(value: Any) -> str:
@@ -86,10 +90,59 @@ def signing_input(header: str, payload: str) -> bytes:
     return urlsafe_b64encode(header.encode()) + b"." + urlsafe_b64encode(payload.encode())
 
 
-def _load(config: Settings) -> NodeKeys:
-    path = config.home / "keys" / "signing.pem"
-    signing = keys.private_key(path, ed25519.Ed25519PrivateKey.generate)
+class Ring:
+    """The signing keys in the home folder, and since when each is the one.
+
+    `signing.pem` is the first. `signing.json` lists those that follow, `{"kid", "from"}`, each in
+    a file of its own. Several processes serve a node: each looks at the list's stamp whenever it
+    signs, so a new key needs no restart.
+    """
+
+    def __init__(self, config: Settings) -> None:
+        self.folder = config.home / "keys"
+        self._read: tuple[tuple[int, ...], list[tuple[int, NodeKeys]]] | None = None
+
+    @property
+    def listing(self) -> Path:
+        """Return the file that names the keys after the first."""
+        return self.folder / "signing.json"
+
+    def current(self) -> NodeKeys:
+        """Return the last key whose time has come."""
+        now = clock.timestamp()
+        return [found for since, found in self.dated() if since <= now][-1]
+
+    def dated(self) -> list[tuple[int, NodeKeys]]:
+        """Return all keys with the time from which they are the one, oldest first."""
+        stamp = self._stamp()
+        if self._read is None or self._read[0] != stamp:
+            self._read = stamp, self._load()
+        return self._read[1]
+
+    def _stamp(self) -> tuple[int, ...]:
+        try:
+            found = self.listing.stat()
+        except FileNotFoundError:
+            return ()
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
+    def _load(self) -> list[tuple[int, NodeKeys]]:
+        found = [(0, make_or_load(self.folder / "signing.pem"))]
+        listed = json.loads(self.listing.read_text()) if self.listing.exists() else []
+        for row in listed:
+            text = (self.folder / f"signing-{row['kid']}.pem").read_bytes()
+            signing = serialization.load_pem_private_key(text, password=None)
+            found.append((row["from"], _node_keys(signing)))
+        return found
+
+
+def make_or_load(path: Path) -> NodeKeys:
+    """Return the signing key in a file, made if there is none."""
+    return _node_keys(keys.private_key(path, ed25519.Ed25519PrivateKey.generate))
+
+
+def _node_keys(signing: object) -> NodeKeys:
     if not isinstance(signing, ed25519.Ed25519PrivateKey):
-        raise TypeError(f"{path} holds no Ed25519 key")
+        raise TypeError("not an Ed25519 key")
     public = OKPKey.import_key(keys.pem(signing))
     return NodeKeys(signing, keys.public_jwk(public, keys.SIGNING))

@@ -56,7 +56,7 @@ def store(items: Sequence[Appended], heads: dict[str, Head]) -> list[Change]:
     if offered:
         db.session.execute(db.insert(LogItem), offered)
     _move_chains(releases)
-    _move_live(releases)
+    move_live(releases)
     db.session.flush()
     return [
         Change(
@@ -135,6 +135,7 @@ def _release_row(
         "payload": item.release.payload,
         "signature": item.release.signature,
         "received_at": now,
+        "is_held": False,
     }
 
 
@@ -170,7 +171,8 @@ def _move_chains(releases: Sequence[dict[str, Any]]) -> None:
     upsert(Chain, list(last.values()), keys=("iss", "channel"))
 
 
-def _move_live(releases: Sequence[dict[str, Any]]) -> None:
+def move_live(releases: Sequence[dict[str, Any]]) -> None:
+    """Let the last of these releases decide, for each entry in each channel."""
     names = ("iss", "channel", "origin", "entry_id", "op", "seq", "rev", "entry_digest")
     keys = ("iss", "channel", "origin", "entry_id")
     last = {tuple(row[k] for k in keys): {n: row[n] for n in names} for row in releases}

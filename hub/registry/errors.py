@@ -42,6 +42,14 @@ class SuspendedError(HubError):
     message = mark("The administrator of this node has suspended the connection.")
 
 
+class FrozenError(HubError):
+    """The signing key of the peer was revoked."""
+
+    status = 403
+    code = "peer_frozen"
+    message = mark("The key of this node was revoked. It must join again with another.")
+
+
 class UnconfirmedError(HubError):
     """A person must compare fingerprints before a partner may do anything."""
 

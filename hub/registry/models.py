@@ -25,6 +25,7 @@ class PeerState(StrEnum):
     REGISTERED = "registered"  # Keys exchanged; a person must still confirm the fingerprint.
     LIVE = "live"
     SUSPENDED = "suspended"
+    FROZEN = "frozen"  # Its key was revoked; it must join again with another.
 
 
 class Node(Base):
@@ -46,6 +47,9 @@ class NodeKey(Base):
     origin: Mapped[str] = mapped_column(ForeignKey("node.origin"), primary_key=True)
     kid: Mapped[str] = mapped_column(String(43), primary_key=True)  # RFC 7638 thumbprint.
     jwk: Mapped[dict[str, Any]]  # Public part, Ed25519 (RFC 8037).
+    not_before: Mapped[datetime | None]  # It verifies nothing earlier; None for a first key.
+    revoked_at: Mapped[datetime | None]  # When we learnt that it was.
+    revocation: Mapped[dict[str, Any] | None]  # `cutoff` and `counts` (docs/federation.md, Keys).
 
 
 class Peer(Base):

@@ -5,21 +5,23 @@ is pinned when we join; it names the headquarters of partners, and each of those
 of its own enterprise and no others.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from hub import clock
 from hub.config import settings
 from hub.database import db
-from hub.registry import keys, tokens
+from hub.registry import keys, tokens, trust
 from hub.registry.addresses import is_origin, is_slug
 from hub.registry.errors import (
     AgreementEndedError,
+    FrozenError,
     NotAnchorError,
     ScopeError,
     SuspendedError,
@@ -27,10 +29,12 @@ from hub.registry.errors import (
     UnconfirmedError,
     UnknownPeerError,
 )
-from hub.registry.models import Node, NodeKey, Peer, PeerKind, PeerState
+from hub.registry.models import Node, Peer, PeerKind, PeerState
 
 CONTACT = timedelta(seconds=10)  # A peer's last contact is noted at most this often.
-MOST_KEYS = 32  # Of one node: old ones stay, for what they signed.
+LATEST = 253402300800  # Seconds since 1970 at which the year 10000 begins.
+
+_PLACE = re.compile(r"[A-Za-z0-9_-]{1,20}:[0-9]{1,16}\Z")
 
 
 @dataclass(frozen=True)
@@ -106,10 +110,12 @@ def _claims_of(authorization: str | None) -> dict[str, Any]:
 def check_live(peer: Peer) -> None:
     """Let a peering pass that stands as it should.
 
-    :raises SuspendedError, UnconfirmedError, AgreementEndedError: when it does not.
+    :raises SuspendedError, FrozenError, UnconfirmedError, AgreementEndedError: when it does not.
     """
     if peer.state == PeerState.SUSPENDED:
         raise SuspendedError
+    if peer.state == PeerState.FROZEN:
+        raise FrozenError
     if peer.state != PeerState.LIVE:
         raise UnconfirmedError
     if peer.agreement_ends_at is not None and peer.agreement_ends_at <= clock.now():
@@ -141,9 +147,9 @@ def find_peer(origin: str) -> Peer | None:
 
 
 def key_of(origin: str, kid: str) -> dict[str, Any] | None:
-    """Return the public key under which a node signs with this `kid`, or None."""
-    found = db.session.get(NodeKey, (origin, kid))
-    return found.jwk if found else None
+    """Return the public key under which a node signs with this `kid`; None when none counts yet."""
+    found = trust.find_key(origin, kid)
+    return found.jwk if found and not trust.is_early(found) else None
 
 
 def enterprise_of(origin: str) -> str | None:
@@ -166,11 +172,11 @@ def pin(origin: str, *, name: str, enterprise: str, is_headquarters: bool, jwk: 
     The caller owns the transaction. Only ourselves and trust anchors come in this way.
     """
     _put_node(origin, name=name, enterprise=enterprise, is_headquarters=is_headquarters)
-    _put_key(origin, jwk)
+    trust.put_key(origin, jwk)
 
 
 def learn(payload: dict[str, Any], *, signer_origin: str) -> None:
-    """Take in what a verified `node` or `key` entry says, if its signer may say it.
+    """Take in what a verified `node`, `key` or `key_revoked` entry says, if its signer may say it.
 
     Entries of other types are left alone. The caller owns the transaction.
 
@@ -179,12 +185,14 @@ def learn(payload: dict[str, Any], *, signer_origin: str) -> None:
     :raises MalformedKeyError: when the key is not a public Ed25519 key.
     """
     fields = payload.get("fields")
-    if payload.get("type") not in {"node", "key"}:
+    if payload.get("type") not in {"node", "key", "key_revoked"}:
         return
     if not isinstance(fields, dict) or not is_origin(fields.get("node")):
         raise NotAnchorError
     if payload["type"] == "node":
         _learn_node(fields, signer_origin)
+    elif payload["type"] == "key_revoked":
+        _learn_revocation(fields, signer_origin)
     else:
         _learn_key(fields, signer_origin)
 
@@ -207,7 +215,30 @@ def _learn_key(fields: dict[str, Any], signer: str) -> None:
         raise NotAnchorError
     if not _vouches(signer, node.enterprise, node.origin if node.is_headquarters else None):
         raise NotAnchorError
-    _put_key(node.origin, fields.get("jwk"))
+    since = fields.get("not_before")
+    if since is not None and (type(since) is not int or not 0 <= since < LATEST):
+        raise NotAnchorError
+    not_before = None if since is None else datetime.fromtimestamp(since, UTC)
+    trust.put_key(node.origin, fields.get("jwk"), not_before)
+
+
+def _learn_revocation(fields: dict[str, Any], signer: str) -> None:
+    """Take in that a key was revoked; only a node's own headquarters says so, and not of itself."""
+    node = db.session.get(Node, fields["node"])
+    if node is None or node.is_headquarters or signer != anchors().get(node.enterprise):
+        raise NotAnchorError
+    kid, counts = fields.get("kid"), fields.get("counts")
+    if not isinstance(kid, str) or not isinstance(counts, dict) or not _are_places(counts):
+        raise NotAnchorError
+    cutoff = fields.get("cutoff")
+    trust.revoke(node.origin, kid, {"cutoff": cutoff, "counts": counts})
+
+
+def _are_places(counts: dict[str, Any]) -> bool:
+    return all(
+        isinstance(row, list) and all(isinstance(text, str) and _PLACE.match(text) for text in row)
+        for row in counts.values()
+    )
 
 
 def _vouches(signer: str, enterprise: str, headquarters: str | None) -> bool:
@@ -230,15 +261,4 @@ def _put_node(origin: str, *, name: str, enterprise: str, is_headquarters: bool)
         node = Node(origin=origin, enterprise=enterprise, is_headquarters=is_headquarters)
         db.session.add(node)
     node.name = name
-    db.session.flush()
-
-
-def _put_key(origin: str, jwk: object) -> None:
-    public = keys.signing_jwk(jwk)
-    if db.session.get(NodeKey, (origin, public["kid"])) is not None:
-        return
-    count = select(func.count()).select_from(NodeKey).where(NodeKey.origin == origin)
-    if (db.session.scalar(count) or 0) >= MOST_KEYS:
-        raise NotAnchorError
-    db.session.add(NodeKey(origin=origin, kid=public["kid"], jwk=public))
     db.session.flush()

@@ -8,7 +8,6 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.config import Settings
 from hub.journal import signing, verification
 from hub.journal.errors import VerificationError
 from hub.journal.signing import ENTRY, RELEASE, NodeKeys
@@ -24,7 +23,7 @@ ORIGIN = "https://u7.test"
 
 @pytest.fixture
 def keys(tmp_path: Path) -> NodeKeys:
-    return signing._load(Settings(home=tmp_path))
+    return signing.make_or_load(tmp_path / "keys" / "signing.pem")
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -225,4 +224,4 @@ def test_a_node_keeps_its_key(make_node: Any) -> None:
     app: Flask = make_node("alpha")
     with app.app_context():
         first = signing.node_keys().fingerprint
-        assert signing._load(app.extensions["hub.settings"]).fingerprint == first
+        assert signing.Ring(app.extensions["hub.settings"]).current().fingerprint == first

@@ -9,7 +9,7 @@ from flask import Flask
 from joserfc.jwk import OKPKey
 
 from hub.database import db, transaction
-from hub.registry import addresses, keys, service
+from hub.registry import addresses, keys, service, trust
 from hub.registry.errors import MalformedKeyError, NotAnchorError
 from hub.registry.models import NodeKey
 
@@ -123,11 +123,11 @@ def test_a_key_is_named_by_its_thumbprint_whatever_it_calls_itself(joined):
 
 
 def test_a_node_has_a_bounded_number_of_keys(joined):
-    learn(joined, HQ, *(key(HQ) for _ in range(service.MOST_KEYS - 1)))
+    learn(joined, HQ, *(key(HQ) for _ in range(trust.MOST_KEYS - 1)))
     with pytest.raises(NotAnchorError):
         learn(joined, HQ, key(HQ))
     with joined.app_context():
-        assert db.session.query(NodeKey).filter_by(origin=HQ).count() == service.MOST_KEYS
+        assert db.session.query(NodeKey).filter_by(origin=HQ).count() == trust.MOST_KEYS
 
 
 def test_entries_of_other_types_are_left_alone(joined):
