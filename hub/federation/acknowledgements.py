@@ -88,7 +88,9 @@ def release_of(issuer: str, digest: str) -> Release:
 
     :raises NotFoundError: for anybody else's and for an unknown one alike.
     """
-    statement = select(Release).where(Release.digest == digest, Release.iss == issuer)
+    statement = select(Release).where(
+        Release.digest == digest, Release.iss == issuer, ~Release.is_held
+    )
     found = db.session.scalar(statement) if _DIGEST.match(digest) else None
     if found is None:
         raise NotFoundError
