@@ -72,8 +72,7 @@ def channels() -> Response:
         seen[box] = str(protocol.ChannelCursor(*last)) if last else "0"
         db.session.rollback()  # No transaction is held while we wait.
         relay.watcher().wait(g.peer.origin, [*granted, box], seen, seconds)
-        caller = registry.authenticate_peer(request.headers.get("Authorization"), "fed.read")
-        granted = relay.granted_channels(caller)
+        granted = relay.granted_channels(registry.renew(g.peer))
     heads, mail = relay.heads_of(granted), feedback.waiting_for(g.peer.origin)
     listed = [{"ch": name, "head": str(heads[name]) if name in heads else "0"} for name in granted]
     return _answer({"channels": listed} | ({"feedback": mail} if mail else {}))

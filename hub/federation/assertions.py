@@ -4,23 +4,20 @@ Authlib's own validator accepts several audiences, assertions that hold for mont
 two requests use at once (docs/adr/0007-client-assertions.md).
 """
 
-import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from authlib.oauth2 import OAuth2Error
-from sqlalchemy import delete, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 
 from hub import clock
 from hub.config import settings
 from hub.database import db
 from hub.errors import HubError
 from hub.federation.client import ASSERTION
-from hub.registry import keys, tokens
+from hub.registry import claims, keys, tokens
 from hub.registry import service as registry
-from hub.registry.models import Peer, UsedAssertion
+from hub.registry.models import Peer
 
 LONGEST = 300  # Most seconds that an assertion may hold.
 AHEAD = 60  # Seconds that a client's clock may be ahead of ours.
@@ -57,8 +54,8 @@ def verify(text: object, client_id: str | None) -> Assertion:
     """
     found: list[Peer] = []
 
-    def find_key(claims: dict[str, Any]) -> dict[str, Any] | None:
-        peer = _peer_of(claims)
+    def find_key(told: dict[str, Any]) -> dict[str, Any] | None:
+        peer = _peer_of(told)
         if peer is None:
             return None
         found.append(peer)
@@ -79,40 +76,32 @@ def verify(text: object, client_id: str | None) -> Assertion:
 
 
 def claim(assertion: Assertion) -> None:
-    """Use an assertion up. One INSERT decides: whoever looks first and writes then, races.
-
-    The caller owns the transaction.
+    """Use an assertion up. The caller owns the transaction.
 
     :raises ClientError: when it was used before.
     """
-    claims = assertion.claims
-    name = f"{claims['sub']} {claims['jti']}"
-    ends = datetime.fromtimestamp(claims["exp"], UTC) + timedelta(seconds=AHEAD)
-    db.session.execute(delete(UsedAssertion).where(UsedAssertion.expires_at < clock.now()))
-    jti = hashlib.sha256(name.encode()).hexdigest()
-    try:
-        db.session.execute(insert(UsedAssertion).values(jti=jti, expires_at=ends))
-    except IntegrityError as error:
-        raise ClientError("assertion_used", "This assertion was used before.") from error
+    told = assertion.claims
+    if not claims.claim(f"{told['sub']} {told['jti']}", until=told["exp"] + AHEAD):
+        raise ClientError("assertion_used", "This assertion was used before.")
 
 
-def _peer_of(claims: dict[str, Any]) -> Peer | None:
-    client_id = claims.get("sub")
+def _peer_of(told: dict[str, Any]) -> Peer | None:
+    client_id = told.get("sub")
     if not isinstance(client_id, str) or not 0 < len(client_id) <= 64:
         return None
     return db.session.scalar(select(Peer).where(Peer.client_id == client_id))
 
 
-def _check_claims(claims: dict[str, Any], client_id: str | None) -> None:
+def _check_claims(told: dict[str, Any], client_id: str | None) -> None:
     """Let the claims of an assertion pass that was made by the client, for us, just now."""
-    if claims.get("iss") != claims["sub"] or client_id not in {None, claims["sub"]}:
+    if told.get("iss") != told["sub"] or client_id not in {None, told["sub"]}:
         raise ClientError("assertion", "iss, sub and client_id differ.")
-    if claims.get("aud") != settings().origin:
+    if told.get("aud") != settings().origin:
         raise ClientError("audience", f"aud must be one text: {settings().origin}")
-    jti = claims.get("jti")
+    jti = told.get("jti")
     if not isinstance(jti, str) or not 0 < len(jti) <= 128:
         raise ClientError("assertion", "jti must be a text of at most 128 characters.")
-    now, issued, ends = clock.timestamp(), claims.get("iat"), claims.get("exp")
+    now, issued, ends = clock.timestamp(), told.get("iat"), told.get("exp")
     if type(issued) is not int or type(ends) is not int:
         raise ClientError("assertion", "iat and exp must be whole numbers.")
     if issued > now + AHEAD or ends <= now:

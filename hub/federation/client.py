@@ -32,9 +32,9 @@ from hub.federation.errors import (
     UnreachableError,
 )
 from hub.federation.transport import CONNECT, make_session
-from hub.registry import tokens
+from hub.registry import dpop, tokens
 from hub.registry.addresses import is_origin
-from hub.registry.models import Peer
+from hub.registry.models import Peer, PeerKind
 
 LARGEST = 8 * 1024 * 1024  # Bytes of an answer, as sent and as unpacked.
 LONGEST = 30.0  # Seconds that an answer may take; held requests add what they wait.
@@ -43,6 +43,7 @@ EARLY = 60  # Seconds before its end at which a token is replaced.
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION = "client-authentication+jwt"  # The `typ` of RFC 7523bis.
 ASSERTION_LIFE = 60  # Seconds.
+PATH = "/oauth/token"
 TRANSPORT = "hub.transport"  # Name of the extension by which tests join nodes without a network.
 
 
@@ -75,12 +76,18 @@ class PeerClient:
     """
 
     def __init__(
-        self, origin: str, *, client_id: str | None = None, session: requests.Session | None = None
+        self,
+        origin: str,
+        *,
+        client_id: str | None = None,
+        proves: bool = False,
+        session: requests.Session | None = None,
     ) -> None:
         if not is_origin(origin):
             raise ForbiddenAddressError(origin)
         self.origin = origin
         self.client_id = client_id
+        self.proves = proves  # Each request, that we hold the key of our token (RFC 9449).
         self.session = session or new_session()
         self.clock_ahead: float | None = None  # Seconds that its clock is ahead of ours.
         self._token = ""
@@ -93,7 +100,11 @@ class PeerClient:
         clients, name = of_this_node(_clients), (peer.origin, peer.our_client_id)
         with clients.lock:
             if name not in clients.kept:
-                clients.kept[name] = cls(peer.origin, client_id=peer.our_client_id)
+                clients.kept[name] = cls(
+                    peer.origin,
+                    client_id=peer.our_client_id,
+                    proves=peer.kind == PeerKind.PARTNER,
+                )
             return clients.kept[name]
 
     def get(
@@ -140,13 +151,19 @@ class PeerClient:
         patience = min(sent["timeout"], LONGEST)
         token, is_new = self._access_token(patience)
         try:
-            return self.ask(method, path, headers=_bearer(token), **sent)
+            return self.ask(method, path, headers=self._credentials(method, path, token), **sent)
         except RefusedError as error:
             if error.answered != 401 or is_new:
                 raise
         self._token_ends = 0.0  # The peer's clock or keys moved; ask once with a new one.
         token, _ = self._access_token(patience)
-        return self.ask(method, path, headers=_bearer(token), **sent)
+        return self.ask(method, path, headers=self._credentials(method, path, token), **sent)
+
+    def _credentials(self, method: str, path: str, token: str) -> dict[str, str]:
+        if not self.proves:
+            return {"Authorization": f"Bearer {token}"}
+        proof = dpop.prove(method, self.origin + path, token)
+        return {"Authorization": f"DPoP {token}", "DPoP": proof}
 
     def _access_token(self, timeout: float = LONGEST) -> tuple[str, bool]:
         with self._lock:
@@ -157,10 +174,13 @@ class PeerClient:
                 "client_assertion_type": ASSERTION_TYPE,
                 "client_assertion": self._assertion(),
             }
-            answer = self.ask("POST", "/oauth/token", data=form, timeout=timeout)
+            shown = {"DPoP": dpop.prove("POST", self.origin + PATH)} if self.proves else {}
+            answer = self.ask("POST", PATH, data=form, headers=shown, timeout=timeout)
             token, life = answer.get("access_token"), answer.get("expires_in")
             if not isinstance(token, str) or not isinstance(life, int):
                 raise MalformedError(self.origin, "no access token")
+            if self.proves and str(answer.get("token_type")).lower() != dpop.SCHEME:
+                raise MalformedError(self.origin, "a token that anybody may use who finds it")
             self._token, self._token_ends = token, time.monotonic() + life - EARLY
             return token, True
 
@@ -234,10 +254,6 @@ class PeerClient:
             answered=response.status_code,
             retry_after=min(int(after), 3600) if after.isdecimal() else None,
         )
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 def _unpack(body: bytes, encoding: str) -> bytes | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import uuid4
 
-from authlib.oauth2 import AuthorizationServer, OAuth2Request
+from authlib.oauth2 import AuthorizationServer, OAuth2Error, OAuth2Request
 from authlib.oauth2.rfc6749 import ClientCredentialsGrant, InvalidScopeError
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from flask import Blueprint, Response, request
@@ -23,8 +23,9 @@ from hub.federation.assertions import ClientError, ascii_of
 from hub.federation.client import ASSERTION_TYPE
 from hub.federation.errors import InvitationError
 from hub.identity.access import anyone
-from hub.registry import keys, tokens
+from hub.registry import dpop, keys, tokens
 from hub.registry import service as registry
+from hub.registry.errors import ProofOfPossessionError
 from hub.registry.models import PeerKind
 
 LARGEST = 16 * 1024  # Bytes of a request.
@@ -46,6 +47,7 @@ class Client:
     """A peer in the role of an OAuth client."""
 
     caller: registry.Caller
+    thumbprint: str | None  # Of the key that it proved to hold, to which its token is bound.
 
     def check_grant_type(self, grant_type: str) -> bool:
         """Say whether the client may use this grant."""
@@ -54,6 +56,19 @@ class Client:
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         """Say whether the client may prove itself in this way."""
         return method == METHOD
+
+
+class DpopError(OAuth2Error):  # type: ignore[misc]
+    """The proof of possession of a token request does not hold (RFC 9449, section 5)."""
+
+    error = ProofOfPossessionError.code
+
+    def __init__(self, error: ProofOfPossessionError) -> None:
+        super().__init__(description=ascii_of(str(error)))
+
+    def get_body(self) -> list[tuple[str, str]]:
+        """Return the members of the answer (RFC 6749, section 5.2), and our code."""
+        return [*super().get_body(), ("code", self.error)]
 
 
 class PeerCredentialsGrant(ClientCredentialsGrant):  # type: ignore[misc]
@@ -116,6 +131,7 @@ def metadata() -> dict[str, Any]:
         "grant_types_supported": [GRANT],
         "token_endpoint_auth_methods_supported": [METHOD],
         "token_endpoint_auth_signing_alg_values_supported": [keys.TOKEN],
+        "dpop_signing_alg_values_supported": [keys.TOKEN],
         "scopes_supported": sorted({name for names in SCOPES.values() for name in names}),
     }
 
@@ -162,11 +178,32 @@ def _authenticate(query_client: Any, asked: OAuth2Request) -> Client:
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         raise ClientError("assertion_missing", "The request carries no client assertion.")
     assertion = assertions.verify(form.get("client_assertion"), form.get("client_id"))
+    proof = _proof_of(assertion.caller)
     with transaction():
         assertions.claim(assertion)
-    client = Client(assertion.caller)
+        if proof is not None:
+            _claim(proof)
+    client = Client(assertion.caller, proof.thumbprint if proof else None)
     asked.client = client
     return client
+
+
+def _proof_of(caller: registry.Caller) -> dpop.Proof | None:
+    """Return the proof (RFC 9449) that a request came with; a partner's must."""
+    shown = request.headers.get("DPoP")
+    if shown is None and caller.kind != PeerKind.PARTNER:
+        return None
+    try:
+        return dpop.verify(dpop.Request(request.method, request.path, proof=shown))
+    except ProofOfPossessionError as error:
+        raise DpopError(error) from error
+
+
+def _claim(proof: dpop.Proof) -> None:
+    try:
+        dpop.claim(proof)
+    except ProofOfPossessionError as error:
+        raise DpopError(error) from error
 
 
 def _generate(
@@ -179,16 +216,17 @@ def _generate(
     if not granted:
         raise InvalidScopeError
     return {
-        "token_type": "Bearer",
-        "access_token": _access_token(client.caller, granted),
+        "token_type": "DPoP" if client.thumbprint else "Bearer",
+        "access_token": _access_token(client, granted),
         "expires_in": LIFE,
         "scope": granted,
     }
 
 
-def _access_token(caller: registry.Caller, scope: str) -> str:
+def _access_token(client: Client, scope: str) -> str:
     """Return an access token (RFC 9068). It proves who asks; the database says if they may."""
-    now, origin = clock.timestamp(), settings().origin
+    caller, now, origin = client.caller, clock.timestamp(), settings().origin
+    bound = {"cnf": {"jkt": client.thumbprint}} if client.thumbprint else {}
     claims = {
         "iss": origin,
         "aud": origin,
@@ -200,7 +238,7 @@ def _access_token(caller: registry.Caller, scope: str) -> str:
         "scope": scope,
         "channels": relay.granted_channels(caller),
     }
-    return tokens.sign(claims, tokens.ACCESS_TOKEN)
+    return tokens.sign(claims | bound, tokens.ACCESS_TOKEN)
 
 
 def _json_body() -> dict[str, Any]:

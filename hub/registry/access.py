@@ -15,10 +15,10 @@ from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from hub import clock
-from hub.database import note
+from hub.database import note, transaction
 from hub.identity.access import View, requires
-from hub.registry import service
-from hub.registry.errors import TokenError, UnknownPeerError
+from hub.registry import dpop, keys, service
+from hub.registry.errors import ProofOfPossessionError, TokenError, UnknownPeerError
 from hub.registry.models import Peer
 from hub.registry.throttle import quotas
 
@@ -33,15 +33,34 @@ def peer(scope: str) -> Callable[[View], View]:
 
     def check() -> None:
         try:
-            g.peer = service.authenticate_peer(request.headers.get("Authorization"), scope)
+            g.peer, proof = service.authenticate_peer(_shown(), scope)
+            quotas().count_request(g.peer.origin)
+            if proof is not None:
+                with transaction():
+                    dpop.claim(proof)
+        except ProofOfPossessionError:
+            after_this_request(_challenge_proof)
+            raise
         except (TokenError, UnknownPeerError):
             after_this_request(_challenge)
             raise
-        quotas().count_request(g.peer.origin)
         if service.is_contact_due(g.peer.seen_at):
             _note_contact(g.peer.id, clock.now())
 
     return requires(check, f"peer:{scope}")
+
+
+def _shown() -> dpop.Request:
+    headers = request.headers
+    return dpop.Request(
+        request.method, request.path, headers.get("Authorization"), headers.get("DPoP")
+    )
+
+
+def _challenge_proof(response: Response) -> Response:
+    """Say which proof is asked for (RFC 9449, section 7.1)."""
+    response.headers["WWW-Authenticate"] = f'DPoP error="invalid_dpop_proof", algs="{keys.TOKEN}"'
+    return response
 
 
 def _challenge(response: Response) -> Response:

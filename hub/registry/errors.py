@@ -18,6 +18,17 @@ class TokenError(HubError):
     message = mark("The access token is missing, expired or not for this node.")
 
 
+class ProofOfPossessionError(HubError):
+    """A request of a partner does not prove that its sender holds the key of its token."""
+
+    status = 401
+    code = "invalid_dpop_proof"
+    message = mark("The proof of possession (DPoP) does not hold: %(reason)s")
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+
+
 class UnknownPeerError(HubError):
     """The token is ours, but its client is no longer, or not yet, a peer."""
 

@@ -52,8 +52,12 @@ def pem(key: Any) -> bytes:
 def public_jwk(key: OKPKey | ECKey, algorithm: str) -> dict[str, Any]:
     """Return the public part of a key with its thumbprint as `kid`."""
     public = key.as_dict(private=False)
-    members = {name: public[name] for name in ("kty", "crv", "x", "y") if name in public}
-    return members | {"kid": key.thumbprint(), "alg": algorithm, "use": "sig"}
+    return bare(public) | {"kid": key.thumbprint(), "alg": algorithm, "use": "sig"}
+
+
+def bare(jwk: dict[str, Any]) -> dict[str, Any]:
+    """Return the members of a public key that make it one, without its name and use."""
+    return {name: jwk[name] for name in ("kty", "crv", "x", "y") if name in jwk}
 
 
 def signing_jwk(jwk: object) -> dict[str, Any]:

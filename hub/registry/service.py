@@ -17,12 +17,13 @@ from sqlalchemy import select
 from hub import clock
 from hub.config import settings
 from hub.database import db
-from hub.registry import keys, tokens, trust
+from hub.registry import dpop, keys, tokens, trust
 from hub.registry.addresses import is_origin, is_slug
 from hub.registry.errors import (
     AgreementEndedError,
     FrozenError,
     NotAnchorError,
+    ProofOfPossessionError,
     ScopeError,
     SuspendedError,
     TokenError,
@@ -51,23 +52,42 @@ class Caller:
     seen_at: datetime | None
 
 
-def authenticate_peer(authorization: str | None, scope: str) -> Caller:
-    """Return the peer that a bearer token was issued to, if it may do this now.
+def authenticate_peer(request: dpop.Request, scope: str) -> tuple[Caller, dpop.Proof | None]:
+    """Return the peer that a token was issued to, if it may do this now, and its proof.
 
     The token proves who asks and for what; membership is read from the database at each request,
-    so whoever is suspended is out at once and not when the token expires.
+    so whoever is suspended is out at once and not when the token expires. A proof holds for this
+    request; that it is not used twice, `dpop.claim` sees to. A partner never goes without one.
 
     :raises TokenError: for a missing, foreign, expired or malformed token.
+    :raises ProofOfPossessionError: when the sender must hold a key, and does not prove it.
     :raises ScopeError: when the token does not carry the scope.
     :raises UnknownPeerError: when its client is no peer of ours.
     :raises SuspendedError, UnconfirmedError, AgreementEndedError: when the peering is not live.
     """
-    claims = _claims_of(authorization)
+    scheme, _, text = (request.authorization or "").partition(" ")
+    claims = _claims_of(text)
+    proof = _proof_of(request, scheme.lower(), text, claims.get("cnf"))
     peer = db.session.scalar(select(Peer).where(Peer.client_id == claims["client_id"]))
     if peer is None:
         raise UnknownPeerError
+    if peer.kind == PeerKind.PARTNER and proof is None:
+        raise ProofOfPossessionError("missing")
     if scope not in str(claims.get("scope", "")).split():
         raise ScopeError
+    check_live(peer)
+    return caller_of(peer), proof
+
+
+def renew(caller: Caller) -> Caller:
+    """Return a caller as it stands now, when its request was held for a while.
+
+    :raises UnknownPeerError, SuspendedError, UnconfirmedError, AgreementEndedError: when it may no
+        longer come in.
+    """
+    peer = db.session.get(Peer, caller.id, populate_existing=True)
+    if peer is None:
+        raise UnknownPeerError
     check_live(peer)
     return caller_of(peer)
 
@@ -86,10 +106,19 @@ def caller_of(peer: Peer) -> Caller:
     )
 
 
-def _claims_of(authorization: str | None) -> dict[str, Any]:
-    kind, _, text = (authorization or "").partition(" ")
-    if kind.lower() != "bearer":
-        raise TokenError
+def _proof_of(request: dpop.Request, scheme: str, text: str, bound: Any) -> dpop.Proof | None:
+    """Return the proof that a bound token needs; None for a token that whoever bears it may use."""
+    if bound is None and scheme == "bearer":
+        return None
+    if not isinstance(bound, dict) or scheme != dpop.SCHEME:
+        raise TokenError  # A bound token never passes for a bearer's, nor the other way round.
+    proof = dpop.verify(request, access_token=text)
+    if proof.thumbprint != bound.get("jkt"):
+        raise ProofOfPossessionError("made with another key than the token's")
+    return proof
+
+
+def _claims_of(text: str) -> dict[str, Any]:
     own = keys.own_token_jwk()
     try:
         token = tokens.verify(

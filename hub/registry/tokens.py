@@ -18,12 +18,14 @@ from joserfc.jwk import ECKey, OKPKey
 from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
 from hub.registry import keys
+from hub.registry.errors import MalformedKeyError
 
 LONGEST = 8 * 1024  # Characters of a token; entity statements are the longest.
 ACCESS_TOKEN = "at+jwt"  # noqa: S105 - RFC 9068.
 
 _COMPACT = re.compile(r"[A-Za-z0-9_-]{1,1024}\.[A-Za-z0-9_-]{1,7000}\.[A-Za-z0-9_-]{86}")
 _ALLOWED = {"alg", "typ", "kid"}  # No jwk, jku, x5u, x5c, crit, b64, …
+_SHOWN = {"alg", "typ", "jwk"}  # Of a token that shows its own key, and names no other.
 
 FindKey = Callable[[dict[str, Any]], dict[str, Any] | None]  # From claims to a public JWK.
 
@@ -43,9 +45,19 @@ class Token:
 
 def sign(claims: dict[str, Any], typ: str) -> str:
     """Return a compact token signed with this node's token key (ES256)."""
-    key = keys.token_key()
-    header = {"alg": keys.TOKEN, "typ": typ, "kid": key.thumbprint()}
-    return jws.serialize_compact(header, json.dumps(claims), key, algorithms=[keys.TOKEN])
+    return _sign(claims, {"typ": typ, "kid": keys.token_key().thumbprint()})
+
+
+def sign_showing_key(claims: dict[str, Any], typ: str) -> str:
+    """Return a compact token as `sign` makes it, whose header shows the key instead of its name."""
+    return _sign(claims, {"typ": typ, "jwk": keys.bare(keys.own_token_jwk())})
+
+
+def _sign(claims: dict[str, Any], header: dict[str, Any]) -> str:
+    header = {"alg": keys.TOKEN} | header
+    return jws.serialize_compact(
+        header, json.dumps(claims), keys.token_key(), algorithms=[keys.TOKEN]
+    )
 
 
 def verify(token: object, *, typ: Collection[str | None], jwk: FindKey, algorithm: str) -> Token:
@@ -55,26 +67,48 @@ def verify(token: object, *, typ: Collection[str | None], jwk: FindKey, algorith
     :param jwk: returns the public key for the claims, which are not yet to be believed.
     :raises MalformedTokenError: when anything at all is wrong with it.
     """
-    read = _read(token)
+    read = _read(token, _ALLOWED)
     if read.header.get("alg") != algorithm or read.header.get("typ") not in typ:
         raise MalformedTokenError("another algorithm or kind of token")
     public = jwk(read.claims)
     if public is None or read.header.get("kid", public["kid"]) != public["kid"]:
         raise MalformedTokenError("no known key")
+    _check_signature(read, public, algorithm)
+    return read
+
+
+def verify_shown(token: object, *, typ: str) -> tuple[Token, str]:
+    """Check a compact token under the ES256 key in its own header; return it and the thumbprint.
+
+    That proves only that the sender holds some key. Whose it is, the thumbprint must tell.
+
+    :raises MalformedTokenError: when anything at all is wrong with it.
+    """
+    read = _read(token, _SHOWN)
+    if read.header.get("alg") != keys.TOKEN or read.header.get("typ") != typ:
+        raise MalformedTokenError("another algorithm or kind of token")
+    try:
+        public = keys.token_jwk(read.header.get("jwk"))
+    except MalformedKeyError as error:
+        raise MalformedTokenError("no public key of the right kind") from error
+    _check_signature(read, public, keys.TOKEN)
+    return read, str(public["kid"])
+
+
+def _check_signature(read: Token, public: dict[str, Any], algorithm: str) -> None:
     try:
         key = (OKPKey if public["kty"] == "OKP" else ECKey).import_key(public)
         jws.deserialize_compact(read.text, key, algorithms=[algorithm])
     except (JoseError, ValueError) as error:
         raise MalformedTokenError("the signature does not hold") from error
-    return read
 
 
-def _read(token: object) -> Token:
+def _read(token: object, allowed: Collection[str]) -> Token:
     if not isinstance(token, str) or len(token) > LONGEST or not _COMPACT.fullmatch(token):
         raise MalformedTokenError("not a compact token")
     header, claims, signature = token.split(".")
     _decode(signature)
-    return Token(token, _parse(header, _ALLOWED), _parse(claims, None))
+    return Token(token, _parse(header, allowed), _parse(claims, None))
 
 
 def _decode(part: str) -> bytes:

@@ -59,6 +59,13 @@ def bearer(node: Flask) -> dict[str, str]:
         return {"Authorization": f"Bearer {client._access_token()[0]}"}
 
 
+def proven(node: Flask, path: str, method: str = "GET") -> dict[str, str]:
+    """Return what a partner shows with one request: its token and the proof of its key."""
+    client = client_of(node)
+    with node.app_context():
+        return client._credentials(method, path, client._access_token()[0])
+
+
 def signed(node: Flask, number: int = 1, **changes: Any) -> dict[str, Any]:
     """Return an item that the node itself signed."""
     with node.app_context():
@@ -99,12 +106,10 @@ def test_nobody_enters_without_a_token(headquarters: Flask, path: str) -> None:
 
 def test_a_closed_and_an_unknown_channel_look_the_same(headquarters: Flask, partner: Flask) -> None:
     pair(headquarters, partner)
-    token = bearer(partner)
     client = headquarters.test_client()
-    answers = [
-        client.get(f"/fed/v1/channels/{name}/items", headers=token)
-        for name in ("group", "dir", "local", "partner:acme", "partner:nobody", "group%00", "..")
-    ]
+    names = ("group", "dir", "local", "partner:acme", "partner:nobody", "group%00", "..")
+    paths = [f"/fed/v1/channels/{name}/items" for name in names]
+    answers = [client.get(path, headers=proven(partner, path)) for path in paths]
     assert {answer.status_code for answer in answers} == {403}
     assert len({answer.data for answer in answers}) == 1
 
@@ -361,10 +366,10 @@ def test_a_node_says_who_it_is(headquarters: Flask) -> None:
 
 def test_what_lost_its_agreement_is_closed_at_once(headquarters: Flask, partner: Flask) -> None:
     pair(headquarters, partner)
-    token = bearer(partner)
     client = headquarters.test_client()
     path = "/fed/v1/channels/partner:globex/items"
-    assert client.get(path, headers=token).status_code == 200
+    shown = [proven(partner, path), proven(partner, path)]
+    assert client.get(path, headers=shown[0]).status_code == 200
     with headquarters.app_context(), transaction():
         db.session.scalars(select(Peer)).one().agreement_ends_at = log.clock.now()
-    assert client.get(path, headers=token).status_code == 403
+    assert client.get(path, headers=shown[1]).status_code == 403
