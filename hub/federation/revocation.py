@@ -151,6 +151,7 @@ def _row(held: Held) -> dict[str, Any]:
         "code": CODE,
         "reason": REASON,
         "raw": raw,
+        "size": len(raw),
         "is_parked": False,
         "quarantined_at": clock.now(),
     }
