@@ -556,7 +556,7 @@ def test_a_held_request_returns_when_feedback_comes_in(
     watched: list[list[str]] = []
     monkeypatch.setattr(
         "hub.federation.relay.Watcher.wait",
-        lambda self, channels, seen, seconds: watched.append(list(channels)),
+        lambda self, peer, channels, seen, seconds: watched.append(list(channels)),
     )
     get(shared.alpha, "/fed/v1/channels", wait="5")
     assert watched[0][-1] == outbox.box_of(ALPHA)
