@@ -187,7 +187,7 @@ class Follower:
                         backoff.succeed()
                     except (HubError, SQLAlchemyError) as error:
                         db.session.rollback()
-                        waits[origin] = (backoff, monotonic() + backoff.fail())
+                        waits[origin] = (backoff, monotonic() + backoff.fail(error))
                         logger.warning("feedback not sent", peer=origin, reason=str(error))
 
 

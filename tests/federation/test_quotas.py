@@ -25,6 +25,7 @@ from tests.factories import make_person
 from tests.federation.test_exchange import publish, quarantine, titles
 from tests.federation.test_urls import bearer, get, ingest, signed
 from tests.in_process import connect, join
+from tests.live import wait_for
 from tests.pages import sign_in
 
 HEADQUARTERS = "https://headquarters.test"
@@ -58,13 +59,6 @@ def allow(node: Flask, **quotas: int) -> None:
 def push(node: Flask) -> None:
     with node.app_context():
         pusher.push(HEADQUARTERS)
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    end = monotonic() + 20
-    while not condition():
-        assert monotonic() < end, "it never came to that"
-        time.sleep(0.02)
 
 
 def cursors(node: Flask) -> list[str | None]:
@@ -157,7 +151,7 @@ def test_a_peer_has_one_request_held_and_a_second_answered_at_once(
     ]
     for thread in waiting:
         thread.start()
-    wait_until(lambda: watcher.held == 2)
+    wait_for(lambda: watcher.held == 2, "both to be held", 20)
     started = monotonic()
     assert get(alpha, "/fed/v1/channels", seen=seen, wait="20")["channels"]
     assert monotonic() - started < 5
@@ -190,7 +184,7 @@ def test_the_pusher_asks_again_when_it_was_told_to_and_not_before(
     thread = threading.Thread(target=follower.Follower(alpha, stop)._push)
     thread.start()
     try:
-        wait_until(lambda: titles(headquarters).count("划好责任区"))
+        wait_for(lambda: titles(headquarters).count("划好责任区"), "the case to arrive", 20)
     finally:
         stop.set()
         thread.join(10)
@@ -297,13 +291,13 @@ def test_a_paused_node_says_so_in_red_and_goes_on_by_itself(
         peer.seen_at = None
     thread.start()
     try:
-        wait_until(lambda: _seen(alpha))
+        wait_for(lambda: _seen(alpha), "the pause to show", 20)
         assert titles(alpha) == []
         page = _administrator(alpha).get("/admin/federation/peers").text
         assert "disk_full" in page
         assert "Free or add space on the disk" in page
         disk[0] = room.LEAST_FREE
-        wait_until(lambda: titles(alpha))
+        wait_for(lambda: titles(alpha), "pulling to go on", 20)
     finally:
         stop.set()
         publish(headquarters, GROUP)  # Ends the held request.
