@@ -8,15 +8,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from hub import clock
 from hub.cases.service import reading
 from hub.config import settings
-from hub.database import db, insert_missing
+from hub.database import db
 from hub.errors import HubError
-from hub.federation import directory, revocation
-from hub.federation.models import Quarantined
+from hub.federation import directory, revocation, shelf
 from hub.federation.protocol import MAX_VIA, Item
-from hub.federation.shelf import make_room
 from hub.journal import log
 from hub.journal.errors import VerificationError
 from hub.journal.holding import kid_of
@@ -37,8 +34,6 @@ from hub.registry import trust
 from hub.registry.models import NodeKey, Peer, PeerKind
 
 PARKED = frozenset({"unknown_key", "early_key", "gap"})  # What is missing may still arrive.
-# Characters of an item that are kept in quarantine: the largest valid one fits, however escaped.
-LARGEST_RAW = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ class Intake:
         outcomes = [self._take(item) for item in items]
         self._store()
         if self._has_held_back:
-            make_room(self.sender.origin)
+            shelf.make_room(self.sender.origin)
         return self._with_places(outcomes)
 
     def _prepare(self, items: Iterable[Item]) -> None:
@@ -259,24 +254,20 @@ class Intake:
         return Outcome(digest, error.code, str(error))
 
     def _quarantine(self, item: Item, code: str, reason: str, *, is_parked: bool) -> None:
-        raw = json.dumps({"release": item.release, "entry": item.entry})
-        named = f"{self.sender.origin} {self.channel} {raw}"
         iss, seq = _claim(item.release, "iss"), _claim(item.release, "seq")
-        row = {
-            "digest": hashlib.sha256(named.encode()).hexdigest(),
-            "peer": self.sender.origin,
-            "channel": self.channel,
-            "iss": iss if isinstance(iss, str) and iss.isprintable() and len(iss) < 256 else "",
-            "seq": seq if isinstance(seq, int) and 0 <= seq < 2**53 else 0,
-            "via": item.via,
-            "code": code,
-            "reason": reason,
-            "raw": raw[:LARGEST_RAW],
-            "size": len(raw),
-            "is_parked": is_parked and len(raw) <= LARGEST_RAW,
-            "quarantined_at": clock.now(),
-        }
-        insert_missing(Quarantined, [row])
+        unwanted = shelf.Unwanted(
+            peer=self.sender.origin,
+            channel=self.channel,
+            iss=iss if isinstance(iss, str) and iss.isprintable() and len(iss) < 256 else "",
+            seq=seq if isinstance(seq, int) and 0 <= seq < 2**53 else 0,
+            via=item.via,
+            code=code,
+            reason=reason,
+            release=item.release,
+            entry=item.entry,
+            is_parked=is_parked,
+        )
+        shelf.put([unwanted])
         self._has_held_back = True
 
     def _with_places(self, outcomes: list[Outcome]) -> list[Outcome]:

@@ -1,20 +1,17 @@
 """Revoking a node's key at headquarters, and what that does at every node that learns of it."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, select
 
-from hub import clock
 from hub.audit import service as audit
 from hub.cases.service import reading
 from hub.config import settings
-from hub.database import db, insert_missing
-from hub.federation import directory
+from hub.database import db
+from hub.federation import directory, shelf
 from hub.federation.errors import NotHeadquartersError, UnknownKeyError
 from hub.federation.models import Quarantined
 from hub.journal import holding, log
@@ -72,7 +69,7 @@ def apply(origin: str, kid: str) -> None:
         return
     key = trust.find_key(origin, kid)
     for held in holding.hold(origin, kid, _counts(key)):
-        insert_missing(Quarantined, [_row(one) for one in held])
+        shelf.put([_unwanted(one) for one in held])
         reading.receive([one.change for one in held])
 
 
@@ -136,22 +133,16 @@ def _counts(key: NodeKey | None) -> holding.Counts:
     return counts
 
 
-def _row(held: Held) -> dict[str, Any]:
-    """Return what is kept of a release that was taken out of sight: its bytes, as evidence."""
-    entry = held.entry.as_wire() if held.entry else None
-    raw = json.dumps({"release": held.release.as_wire(), "entry": entry})
-    channel = held.change.channel
-    return {
-        "digest": hashlib.sha256(f"{held.iss} {channel} {raw}".encode()).hexdigest(),
-        "peer": held.iss,
-        "channel": channel,
-        "iss": held.iss,
-        "seq": held.seq,
-        "via": 0,
-        "code": CODE,
-        "reason": REASON,
-        "raw": raw,
-        "size": len(raw),
-        "is_parked": False,
-        "quarantined_at": clock.now(),
-    }
+def _unwanted(held: Held) -> shelf.Unwanted:
+    """Return a release that was taken out of sight, whose bytes are kept as evidence."""
+    return shelf.Unwanted(
+        peer=held.iss,
+        channel=held.change.channel,
+        iss=held.iss,
+        seq=held.seq,
+        via=0,
+        code=CODE,
+        reason=REASON,
+        release=held.release.as_wire(),
+        entry=held.entry.as_wire() if held.entry else None,
+    )

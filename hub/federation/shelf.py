@@ -1,4 +1,10 @@
-"""How much of what one peer sent is kept in quarantine, so that no peer fills our disk."""
+"""Putting items into quarantine, and how much of one peer's stays there: none fills our disk."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import case, delete, func, select
 
@@ -9,6 +15,49 @@ from hub.federation.models import Quarantined, QuarantineLoss
 MOST_ITEMS = 10_000  # Of one peer.
 MOST_CHARACTERS = 64 * 1024 * 1024  # Of what one peer sent.
 BATCH = 500  # Rows deleted by one statement.
+# Characters of an item that are kept: the largest valid one fits, however escaped.
+LARGEST_RAW = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Unwanted:
+    """An item that is not taken in, or no longer, as it came, and why."""
+
+    peer: str  # Origin of the node that sent it.
+    channel: str
+    iss: str
+    seq: int
+    via: int
+    code: str
+    reason: str
+    release: object
+    entry: object
+    is_parked: bool = False  # Something is missing that may still arrive.
+
+
+def put(items: Sequence[Unwanted]) -> None:
+    """Keep items, each once, in the caller's transaction. One too large to be kept whole is not
+    tried again.
+    """
+    insert_missing(Quarantined, [_row(item) for item in items])
+
+
+def _row(item: Unwanted) -> dict[str, Any]:
+    raw = json.dumps({"release": item.release, "entry": item.entry})
+    return {
+        "digest": hashlib.sha256(f"{item.peer} {item.channel} {raw}".encode()).hexdigest(),
+        "peer": item.peer,
+        "channel": item.channel,
+        "iss": item.iss,
+        "seq": item.seq,
+        "via": item.via,
+        "code": item.code,
+        "reason": item.reason,
+        "raw": raw[:LARGEST_RAW],
+        "size": len(raw),
+        "is_parked": item.is_parked and len(raw) <= LARGEST_RAW,
+        "quarantined_at": clock.now(),
+    }
 
 
 def make_room(peer: str) -> int:

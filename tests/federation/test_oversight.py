@@ -11,7 +11,7 @@ from hub import clock
 from hub.audit import service as audit
 from hub.cases.models import Document
 from hub.database import db, transaction
-from hub.federation import peering, puller, quarantine, receiving, shelf
+from hub.federation import peering, puller, quarantine, shelf
 from hub.federation.models import Quarantined
 from hub.identity.models import Role
 from hub.journal.models import GROUP, PUBLIC
@@ -273,7 +273,7 @@ def test_an_item_that_is_too_large_is_kept_in_part_and_never_tried_again(
     hub_and_spoke: tuple[Flask, Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headquarters, alpha = hub_and_spoke
-    monkeypatch.setattr(receiving, "LARGEST_RAW", 400)
+    monkeypatch.setattr(shelf, "LARGEST_RAW", 400)
     with alpha.app_context():
         puller.pull(HEADQUARTERS)
         with transaction():
