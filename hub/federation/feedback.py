@@ -24,6 +24,7 @@ from hub.journal.models import GROUP, PUBLIC, PUT, Live, partner_channel
 from hub.journal.signing import Signed
 from hub.journal.verification import VerifiedEntry, verify_entry
 from hub.registry import service as registry
+from hub.registry import trust
 from hub.registry.models import PeerKind
 
 PATH = "/fed/v1/feedback"
@@ -147,7 +148,7 @@ def fetch(client: PeerClient, head: object) -> int:
 
 def _judge(wire: object, sender: Sender) -> VerifiedEntry:
     """Return an entry that its sender may hand over and whose parent its author may see."""
-    entry = verify_entry(wire, registry.key_of)
+    entry = verify_entry(wire, _key_of)
     if entry.parent is None:
         raise VerificationError("no_feedback", "speaks of nothing, or is of another type")
     remarks.check(entry.document)
@@ -160,6 +161,19 @@ def _judge(wire: object, sender: Sender) -> VerifiedEntry:
     if entry.document["type"] == "answer" or not _is_open(entry.parent, enterprise or ""):
         raise ClosedParentError  # Only the parent's origin answers.
     return entry
+
+
+def _key_of(origin: str, kid: str) -> dict[str, Any] | None:
+    """Return a key under which a node may still say something new.
+
+    Nothing tells when feedback was signed: unlike a release it has no place before a cutoff.
+
+    :raises VerificationError: when the key was revoked.
+    """
+    key = trust.find_key(origin, kid)
+    if key and key.revoked_at:
+        raise VerificationError("revoked_key", "signed with a key that was revoked")
+    return registry.key_of(origin, kid)
 
 
 def _is_open(parent: tuple[str, str], enterprise: str) -> bool:

@@ -1,5 +1,7 @@
 """Shapes on the wire (docs/federation.md, Endpoints); no behaviour of nodes."""
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -209,3 +211,23 @@ def _claimed_origin(entry: object) -> str | None:
     # Canonical JSON, so the text stands as it is; what is not canonical is refused later.
     found = _ORIGIN.search(payload) if isinstance(payload, str) else None
     return found[1] if found else None
+
+
+def claimed_digest(release: object) -> str | None:
+    """Return the digest of an unverified object; None when it has no payload."""
+    payload = release.get("p") if isinstance(release, dict) else None
+    if not isinstance(payload, str):
+        return None
+    return hashlib.sha256(payload.encode(errors="replace")).hexdigest()
+
+
+def claim(release: object, name: str) -> object:
+    """Return what an unverified release says, for looking things up and for the record only."""
+    payload = release.get("p") if isinstance(release, dict) else None
+    if not isinstance(payload, str) or len(payload) > 8192:
+        return None
+    try:
+        value = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    return value.get(name) if isinstance(value, dict) else None

@@ -1,7 +1,5 @@
 """Taking in what a peer sent: each item is judged alone, and none of them stops the others."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +11,7 @@ from hub.config import settings
 from hub.database import db
 from hub.errors import HubError
 from hub.federation import directory, revocation, shelf
-from hub.federation.protocol import MAX_VIA, Item
+from hub.federation.protocol import MAX_VIA, Item, claim, claimed_digest
 from hub.journal import log
 from hub.journal.errors import VerificationError
 from hub.journal.holding import kid_of
@@ -85,14 +83,14 @@ class Intake:
 
     def _prepare(self, items: Iterable[Item]) -> None:
         """Ask the database once for the whole page, not once for each item."""
-        digests = {d for item in items if (d := _claimed_digest(item.release))}
+        digests = {d for item in items if (d := claimed_digest(item.release))}
         rows = db.session.execute(
             select(Release.digest, Release.position).where(
                 Release.digest.in_(digests), ~Release.is_held
             )
         )
         self._known = {row.digest: row.position for row in rows}
-        ids = {str(i) for item in items if (i := _claim(item.release, "id"))}
+        ids = {str(i) for item in items if (i := claim(item.release, "id"))}
         for table, digest in ((Entry, Entry.digest), (Live, Live.entry_digest)):
             found = db.session.execute(
                 select(table.origin, table.entry_id, table.rev, digest).where(
@@ -100,13 +98,13 @@ class Intake:
                 )
             )
             self._revisions |= {(o, i, rev): name for o, i, rev, name in found}
-        named = {str(name) for item in items if (name := _claim(item.release, "digest"))}
+        named = {str(name) for item in items if (name := claim(item.release, "digest"))}
         entries = select(Entry.digest, Entry.origin, Entry.parent_origin)
         authors = db.session.execute(entries.where(Entry.digest.in_(named)))
         self._issuers = {name: parent or origin for name, origin, parent in authors}
 
     def _take(self, item: Item) -> Outcome:
-        digest = _claimed_digest(item.release) or ""
+        digest = claimed_digest(item.release) or ""
         if digest in self._known:
             return Outcome(digest)
         try:
@@ -198,7 +196,7 @@ class Intake:
         if item.entry is None or release.statement["op"] == RETRACT:
             return None
         try:
-            if _claimed_digest(item.entry) != release.statement["digest"]:
+            if claimed_digest(item.entry) != release.statement["digest"]:
                 raise VerificationError("other_digest", "not the entry that was released")
             entry = verify_entry(item.entry, self._key_of)
             _check_match(entry, release)
@@ -254,7 +252,7 @@ class Intake:
         return Outcome(digest, error.code, str(error))
 
     def _quarantine(self, item: Item, code: str, reason: str, *, is_parked: bool) -> None:
-        iss, seq = _claim(item.release, "iss"), _claim(item.release, "seq")
+        iss, seq = claim(item.release, "iss"), claim(item.release, "seq")
         unwanted = shelf.Unwanted(
             peer=self.sender.origin,
             channel=self.channel,
@@ -295,22 +293,3 @@ def _check_match(entry: VerifiedEntry, release: VerifiedRelease) -> None:
         raise VerificationError("foreign_parent", "released by another node than its parent's")
     if not entry.parent and document["origin"] != statement["iss"]:
         raise VerificationError("foreign_origin", "written by another node than its issuer")
-
-
-def _claimed_digest(release: object) -> str | None:
-    payload = release.get("p") if isinstance(release, dict) else None
-    if not isinstance(payload, str):
-        return None
-    return hashlib.sha256(payload.encode(errors="replace")).hexdigest()
-
-
-def _claim(release: object, name: str) -> object:
-    """Return what an unverified release says, for looking things up and for the record only."""
-    payload = release.get("p") if isinstance(release, dict) else None
-    if not isinstance(payload, str) or len(payload) > 8192:
-        return None
-    try:
-        value = json.loads(payload)
-    except (ValueError, RecursionError):
-        return None
-    return value.get(name) if isinstance(value, dict) else None

@@ -22,6 +22,7 @@ from hub.identity.models import EVERYBODY, MEMBERS, Actor, Role
 from hub.journal import children, log, outbox
 from hub.journal.models import Entry, Outgoing
 from hub.journal.signing import ENTRY, node_keys
+from hub.registry import trust
 from hub.registry.models import NodeKey
 from tests.factories import make_actor, make_case
 from tests.federation.record import THEIRS
@@ -419,6 +420,15 @@ def test_bad_feedback_is_refused_alone_with_a_code(
     assert [(row["index"], row["code"]) for row in answer["refused"]] == [(0, code)]
     assert len(answer["accepted"]) == 1
     assert waiting(shared.headquarters) == 1
+
+
+def test_feedback_under_a_revoked_key_is_refused_for_good(shared: Federation) -> None:
+    with shared.headquarters.app_context(), transaction():
+        key = db.session.scalars(select(NodeKey).where(NodeKey.origin == BETA)).one()
+        trust.revoke(BETA, key.kid, {"cutoff": {}, "counts": {}})
+
+    assert refused(shared.beta, written(shared.beta)) == ["revoked_key"]
+    assert "revoked_key" not in feedback.PASSING
 
 
 def test_forged_feedback_is_refused(shared: Federation) -> None:
