@@ -164,7 +164,7 @@ def questions(case_id: UUID) -> Answer:
 @blueprint.arguments(schemas.NewRemark)
 @blueprint.response(201, schemas.Said)
 def ask(values: Answer, case_id: UUID) -> Answer:
-    """Ask the unit of a case, in the name of the caller's; it is shown once that unit accepts."""
+    """Ask the unit of a case; shown once it is cleared here and accepted there."""
     with transaction():
         return {"id": service.ask(g.actor, case_id, **values)}
 
@@ -174,6 +174,6 @@ def ask(values: Answer, case_id: UUID) -> Answer:
 @blueprint.arguments(schemas.NewRemark)
 @blueprint.response(201, schemas.Said)
 def answer(values: Answer, question_id: UUID) -> Answer:
-    """Answer a question about a case of one's unit; all see it who see the question."""
+    """Answer a question about a case of one's unit; once cleared, all see it who see that."""
     with transaction():
-        return {"id": service.answer(g.actor, question_id, **values).id}
+        return {"id": service.answer(g.actor, question_id, **values)}

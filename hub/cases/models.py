@@ -154,6 +154,7 @@ class Remark(StrEnum):
 class Standing(StrEnum):
     """Where a piece of feedback stands, as far as this node knows."""
 
+    TO_CLEAR = "to_clear"  # Ours: its unit's secrecy reviewer has not looked at it yet.
     SENT = "sent"  # Ours: on its way, or not yet decided upon at the document's origin.
     REFUSED = "refused"  # Ours: a node on the way refused it for good.
     RECEIVED = "received"  # About a document of ours: waits for the decision of its unit.
@@ -183,6 +184,8 @@ class Feedback(Base):
     state: Mapped[str] = mapped_column(String(20))
     audience: Mapped[str | None] = mapped_column(String(40))
     unit_id: Mapped[UUID | None]  # The unit here that said it; None when it came from elsewhere.
+    # Who said it, if it was here: nobody clears their own. It never leaves the node.
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     channels: Mapped[list[str]]  # Where its document was when it came in: it goes no further.
     reason: Mapped[str] = mapped_column(Text)  # Why it was declined or refused.
     said_at: Mapped[datetime]

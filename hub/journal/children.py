@@ -34,6 +34,12 @@ def keep(entry: Signed, document: dict[str, Any]) -> None:
     write_entries([(entry, document)])
 
 
+def find(digest: str) -> Signed:
+    """Return an entry that was kept, as it was signed."""
+    entry = db.session.get_one(Entry, digest)
+    return Signed(entry.header, entry.payload or "", entry.signature)
+
+
 def drop(digests: Collection[str]) -> None:
     """Forget the texts of entries that were kept and will not be released."""
     statement = update(Entry).where(Entry.digest.in_(digests)).values(payload=None)

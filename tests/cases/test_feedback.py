@@ -12,13 +12,27 @@ from werkzeug.test import TestResponse
 
 from hub.audit.models import AuditEntry
 from hub.cases import service
-from hub.cases.errors import NoReadersError, WrongStateError
+from hub.cases.errors import (
+    GroundsMissingError,
+    NoReadersError,
+    SelfReviewError,
+    WrongStateError,
+)
 from hub.cases.models import Feedback, State
 from hub.cases.service import remarks
 from hub.database import db, transaction
 from hub.errors import ForbiddenError, NotFoundError
 from hub.identity import service as identity
-from hub.identity.models import ANONYMOUS, EVERYBODY, MEMBERS, Actor, Level, Role, Scope
+from hub.identity.models import (
+    ANONYMOUS,
+    EVERYBODY,
+    MEMBERS,
+    Actor,
+    Level,
+    Organisation,
+    Role,
+    Scope,
+)
 from hub.identity.service import audiences
 from hub.journal.models import Entry
 from tests.factories import (
@@ -61,6 +75,18 @@ def office(alpha: Flask) -> Iterator[Office]:
         )
 
 
+def clear(remark_id: UUID) -> UUID:
+    """Let a remark pass secrecy review; returns its id."""
+    reviewer = make_actor(Role.SECRECY_REVIEWER)
+    service.review_remark(reviewer, remark_id, "cleared", "Nothing secret.")
+    return remark_id
+
+
+def asked(office: Office, text: str = TEXT) -> UUID:
+    """Return a question of the hall that was cleared there."""
+    return clear(service.ask(office.asker, office.case_id, text))
+
+
 def seen(office: Office, actor: Actor) -> list[tuple[str, str, list[str]]]:
     return [
         (said["text"], said["state"], [answer["text"] for answer in said["answers"]])
@@ -69,7 +95,7 @@ def seen(office: Office, actor: Actor) -> list[tuple[str, str, list[str]]]:
 
 
 def test_a_question_names_a_unit_and_a_post_and_no_person(office: Office) -> None:
-    question = service.ask(office.asker, office.case_id, TEXT)
+    question = asked(office)
     service.accept(office.author, question)
     said = db.session.get_one(Feedback, question)
     assert (said.unit, said.post) == ("Hall", "author")
@@ -92,8 +118,33 @@ def test_nobody_asks_about_what_they_may_not_read(office: Office) -> None:
         service.ask(office.asker, hidden.id, TEXT)
 
 
+def test_nobody_clears_what_they_said_and_no_reviewer_of_other_units_does(office: Office) -> None:
+    hall = db.session.get_one(Organisation, office.asker.organisation_id)
+    both = make_actor(Role.AUTHOR, Role.SECRECY_REVIEWER, organisation=hall)
+    elsewhere = make_actor(Role.SECRECY_REVIEWER, organisation=make_organisation("Yard"))
+    question = service.ask(both, office.case_id, TEXT)
+
+    with pytest.raises(SelfReviewError):
+        service.review_remark(both, question, "cleared", "Fine.")
+    for somebody in (elsewhere, office.author, office.secretary, office.asker, ANONYMOUS):
+        with pytest.raises(NotFoundError):
+            service.review_remark(somebody, question, "cleared", "Fine.")
+        assert service.to_clear(somebody) == []
+    assert service.to_clear(both) == service.undecided(office.author) == []
+
+    colleague = make_actor(Role.SECRECY_REVIEWER, organisation=hall)
+    assert [row.id for row in service.to_clear(colleague)] == [question]
+    with pytest.raises(GroundsMissingError):
+        service.review_remark(colleague, question, "cleared", " ")
+    service.review_remark(colleague, question, "cleared", "Nothing secret.")
+    told = select(AuditEntry.detail).where(AuditEntry.action == "feedback.cleared")
+    assert db.session.scalars(told).one()["grounds"] == "Nothing secret."
+    with pytest.raises(WrongStateError):
+        service.review_remark(colleague, question, "refused", "Too late.")
+
+
 def test_until_it_is_accepted_only_the_askers_unit_sees_a_question(office: Office) -> None:
-    question = service.ask(office.asker, office.case_id, TEXT)
+    question = asked(office)
     assert seen(office, office.asker) == [(TEXT, "received", [])]
     assert seen(office, ANONYMOUS) == seen(office, office.author) == []
     service.accept(office.secretary, question)
@@ -101,7 +152,7 @@ def test_until_it_is_accepted_only_the_askers_unit_sees_a_question(office: Offic
 
 
 def test_the_author_and_the_secretary_of_its_unit_decide_and_nobody_else(office: Office) -> None:
-    question = service.ask(office.asker, office.case_id, TEXT)
+    question = asked(office)
     for somebody in (office.asker, office.stranger, make_actor(Role.SIGNATORY), ANONYMOUS):
         for decide in (service.accept, service.decline, service.answer):
             with pytest.raises(NotFoundError):
@@ -112,7 +163,7 @@ def test_the_author_and_the_secretary_of_its_unit_decide_and_nobody_else(office:
 
 
 def test_what_is_decided_stays_decided(office: Office) -> None:
-    question = service.ask(office.asker, office.case_id, TEXT)
+    question = asked(office)
     service.decline(office.author, question, "Asked before.")
     for decide in (service.accept, service.decline):
         with pytest.raises(WrongStateError):
@@ -123,12 +174,12 @@ def test_what_is_decided_stays_decided(office: Office) -> None:
 
 
 def test_an_answer_stands_beneath_its_question(office: Office) -> None:
-    first = service.ask(office.asker, office.case_id, TEXT)
-    second = service.ask(office.asker, office.case_id, "And at night?")
+    first = asked(office)
+    second = asked(office, "And at night?")
     for question in (first, second):
         service.accept(office.author, question)
-    service.answer(office.secretary, second, "Nobody.")
-    service.answer(office.secretary, first, "The foreman.")
+    clear(service.answer(office.secretary, second, "Nobody."))
+    clear(service.answer(office.secretary, first, "The foreman."))
     assert seen(office, ANONYMOUS) == [
         (TEXT, "accepted", ["The foreman."]),
         ("And at night?", "accepted", ["Nobody."]),
@@ -136,20 +187,20 @@ def test_an_answer_stands_beneath_its_question(office: Office) -> None:
 
 
 def test_only_a_published_question_is_answered(office: Office) -> None:
-    question = service.ask(office.asker, office.case_id, TEXT)
+    question = asked(office)
     with pytest.raises(WrongStateError):
         service.answer(office.author, question, "Me.")
     service.accept(office.author, question)
-    answer = service.answer(office.author, question, "Me.")
+    answer = clear(service.answer(office.author, question, "Me."))
     with pytest.raises(NotFoundError):
-        service.answer(office.author, answer.id, "Me again.")
+        service.answer(office.author, answer, "Me again.")
 
 
 def test_a_withdrawn_case_leaves_no_text_of_what_was_said_of_it(office: Office) -> None:
-    accepted = service.ask(office.asker, office.case_id, TEXT)
+    accepted = asked(office)
     service.accept(office.author, accepted)
-    service.answer(office.author, accepted, "The foreman.")
-    service.ask(office.asker, office.case_id, "And at night?")
+    clear(service.answer(office.author, accepted, "The foreman."))
+    asked(office, "And at night?")
     service.withdraw(office.secretary, office.case_id, "Wrong figures.")
     db.session.expire_all()
     assert set(db.session.scalars(select(Feedback.text))) == {""}
@@ -159,7 +210,7 @@ def test_a_withdrawn_case_leaves_no_text_of_what_was_said_of_it(office: Office) 
 
 
 def test_a_question_goes_with_the_readers_that_its_case_loses(office: Office) -> None:
-    question = service.ask(office.asker, office.case_id, TEXT)
+    question = asked(office)
     service.accept(office.author, question)
     service.set_visibility(office.secretary, office.case_id, "group")
     assert seen(office, ANONYMOUS) == []
@@ -169,14 +220,14 @@ def test_a_question_goes_with_the_readers_that_its_case_loses(office: Office) ->
 
 
 def test_what_was_said_among_readers_who_are_gone_is_not_published(office: Office) -> None:
-    question = service.ask(office.asker, office.case_id, TEXT)
+    question = asked(office)
     service.set_visibility(office.secretary, office.case_id, "node")
     with pytest.raises(NoReadersError):
         service.accept(office.author, question)
 
 
 def test_a_new_revision_keeps_what_was_said(office: Office) -> None:
-    question = service.ask(office.asker, office.case_id, TEXT)
+    question = asked(office)
     service.accept(office.author, question)
     service.edit(office.author, office.case_id, {"title": "Dry docking by day"})
     others = make_actor(Role.SECRECY_REVIEWER, Role.BRANCH_SECRETARY, Role.SIGNATORY)
@@ -193,7 +244,7 @@ def test_only_the_newest_questions_are_shown(
 ) -> None:
     monkeypatch.setattr(remarks, "SHOWN", 2)
     for number in range(3):
-        service.accept(office.author, service.ask(office.asker, office.case_id, f"No. {number}?"))
+        service.accept(office.author, asked(office, f"No. {number}?"))
     assert len(seen(office, ANONYMOUS)) == 2
 
 
@@ -210,6 +261,7 @@ def tokens(alpha: Flask) -> dict[str, str]:
             "asker": make_person("asker", Role.ADOPTION_LIAISON, organisation=unit),
             "reader": make_person("reader", Role.READER, organisation=unit),
         }
+        make_person("reviewer", Role.SECRECY_REVIEWER, organisation=root)
         found = {name: make_token(person) for name, person in people.items()}
         found["asker:read"] = make_token(people["asker"], Scope.READ)
         return found
@@ -234,10 +286,14 @@ def test_questions_and_answers_by_api(alpha: Flask, tokens: dict[str, str], case
     assert call(alpha, None, "GET", path).json == {"questions": []}
     with alpha.app_context(), transaction():
         author = identity.actor_of(identity.person_called("author").id)
-        service.accept(author, UUID(asked.json["id"]))
+        service.accept(author, clear(UUID(asked.json["id"])))
     answers = f"/questions/{asked.json['id']}/answers"
     assert call(alpha, tokens["asker"], "POST", answers, {"text": "Me."}).status_code == 404
-    assert call(alpha, tokens["author"], "POST", answers, {"text": "Me."}).status_code == 201
+    answered = call(alpha, tokens["author"], "POST", answers, {"text": "Me."})
+    assert answered.status_code == 201
+    assert call(alpha, None, "GET", path).json["questions"][0]["answers"] == []
+    with alpha.app_context(), transaction():
+        clear(UUID(answered.json["id"]))
     [question] = call(alpha, None, "GET", path).json["questions"]
     assert (question["text"], question["unit"], question["post"]) == (
         TEXT,
@@ -289,19 +345,30 @@ def test_questions_about_a_hidden_case_are_not_there(
 def test_a_question_goes_its_whole_road_by_pages(
     alpha: Flask, tokens: dict[str, str], case_id: str
 ) -> None:
-    asker, author = sign_in(alpha, "asker"), sign_in(alpha, "author")
+    asker, author, reviewer = (sign_in(alpha, who) for who in ("asker", "author", "reviewer"))
     page = f"/cases/{case_id}"
     assert submit(asker, page, f"{page}/questions", text="x" * 2001).status_code == 400
     assert submit(asker, page, f"{page}/questions", text="<b>Who</b> books?").status_code == 303
-    assert "only your unit sees it" in asker.get(page).text
+    assert "waits for secrecy review" in asker.get(page).text
     assert "books?" not in alpha.test_client().get(page).text
-    assert "&lt;b&gt;Who&lt;/b&gt; books?" in author.get("/workbench").text
+    assert "books?" not in author.get("/workbench").text
+    assert "&lt;b&gt;Who&lt;/b&gt; books?" in reviewer.get("/workbench").text
     with alpha.app_context():
         question = db.session.scalars(select(Feedback.id)).one()
     road = f"/questions/{question}"
+    review = f"{road}/secrecy-review"
+    assert submit(asker, page, review, clear="1", grounds="Fine.").status_code == 403
+    assert submit(reviewer, "/workbench", review, clear="1").status_code == 400
+    assert submit(reviewer, "/workbench", review, clear="1", grounds="Fine.").status_code == 303
+    assert "waits for the unit" in asker.get(page).text
+    assert "&lt;b&gt;Who&lt;/b&gt; books?" in author.get("/workbench").text
     assert submit(asker, page, f"{road}/acceptance").status_code == 404
     assert submit(author, "/workbench", f"{road}/acceptance").status_code == 303
     assert submit(author, page, f"{road}/answers", text="The foreman.").status_code == 303
+    assert "The foreman." not in alpha.test_client().get(page).text
+    with alpha.app_context(), transaction():
+        answers = select(Feedback.id).where(Feedback.type == "answer")
+        clear(db.session.scalars(answers).one())
     shown = alpha.test_client().get(page).text
     assert "&lt;b&gt;Who&lt;/b&gt; books?" in shown
     assert "The foreman." in shown
@@ -320,8 +387,8 @@ def test_a_declined_question_is_gone_from_the_pages(
 ) -> None:
     asker, author = sign_in(alpha, "asker"), sign_in(alpha, "author")
     submit(asker, f"/cases/{case_id}", f"/cases/{case_id}/questions", text=TEXT)
-    with alpha.app_context():
-        question = db.session.scalars(select(Feedback.id)).one()
+    with alpha.app_context(), transaction():
+        question = clear(db.session.scalars(select(Feedback.id)).one())
     road = f"/questions/{question}/refusal"
     assert submit(author, "/workbench", road).status_code == 400, "a reason is needed"
     assert submit(author, "/workbench", road, reason="Asked before.").status_code == 303
@@ -331,7 +398,7 @@ def test_a_declined_question_is_gone_from_the_pages(
 
 
 def test_audiences_of_children_are_never_wider_than_their_document(office: Office) -> None:
-    question = service.ask(office.asker, office.case_id, TEXT)
+    question = asked(office)
     service.accept(office.author, question)
     assert db.session.get_one(Feedback, question).audience == EVERYBODY
     service.set_visibility(office.secretary, office.case_id, "group")

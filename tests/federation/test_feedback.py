@@ -58,7 +58,14 @@ def case_of(node: Flask) -> UUID:
 def ask(node: Flask, text: str = "Who books the crane?") -> UUID:
     case_id = case_of(node)
     with node.app_context(), transaction():
-        return cases.ask(make_actor(Role.AUTHOR), case_id, text)
+        question = cases.ask(make_actor(Role.AUTHOR), case_id, text)
+        clear(question)
+        return question
+
+
+def clear(remark_id: UUID) -> None:
+    """Let a remark pass secrecy review; in a transaction."""
+    cases.review_remark(make_actor(Role.SECRECY_REVIEWER), remark_id, "cleared", "Nothing secret.")
 
 
 def deliver(federation: Federation) -> None:
@@ -125,6 +132,28 @@ def lose_answers(monkeypatch: pytest.MonkeyPatch, federation: Federation, path: 
     return lost
 
 
+def test_nothing_leaves_its_node_before_it_is_cleared(shared: Federation) -> None:
+    case_id = case_of(shared.beta)
+    with shared.beta.app_context(), transaction():
+        question = cases.ask(make_actor(Role.AUTHOR), case_id, "Who books the crane?")
+    deliver(shared)
+    assert (waiting(shared.beta), states(shared.beta), states(shared.alpha)) == (
+        0,
+        ["to_clear"],
+        [],
+    )
+
+    with shared.beta.app_context(), transaction():
+        reviewer = make_actor(Role.SECRECY_REVIEWER)
+        cases.review_remark(reviewer, question, "refused", "It names a site.")
+    deliver(shared)
+
+    assert (states(shared.beta), states(shared.alpha)) == (["declined"], [])
+    with shared.beta.app_context():
+        kept = select(Entry.payload).where(Entry.type == "question")
+        assert db.session.scalars(kept).all() == [None]
+
+
 def test_a_question_arrives_once_though_its_origin_was_away_and_answers_were_lost(
     shared: Federation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,7 +195,7 @@ def test_an_accepted_question_is_seen_everywhere_with_its_answer(shared: Federat
     assert [seen(node) for node in everywhere] == [[]] * 4, "nobody has accepted it yet"
     decide(shared.alpha, cases.accept)
     with shared.alpha.app_context(), transaction():
-        cases.answer(make_actor(Role.BRANCH_SECRETARY), question, "The foreman.")
+        clear(cases.answer(make_actor(Role.BRANCH_SECRETARY), question, "The foreman."))
     shared.sync()
     shared.sync()
     assert [seen(node) for node in everywhere] == [[("Who books the crane?", ["The foreman."])]] * 4
@@ -277,7 +306,7 @@ def test_a_withdrawn_case_takes_its_questions_along_on_every_node(shared: Federa
     deliver(shared)
     decide(shared.alpha, cases.accept)
     with shared.alpha.app_context(), transaction():
-        cases.answer(make_actor(Role.BRANCH_SECRETARY), question, "The foreman.")
+        clear(cases.answer(make_actor(Role.BRANCH_SECRETARY), question, "The foreman."))
     shared.sync()
     case_id = case_of(shared.alpha)
     with shared.alpha.app_context(), transaction():

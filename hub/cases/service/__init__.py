@@ -2,6 +2,7 @@
 
 from hub.cases.service.audience import partner_enterprises
 from hub.cases.service.bulk import Hands, check_hands, find_import, publish_in_bulk
+from hub.cases.service.clearing import Clearance, review_remark, to_clear
 from hub.cases.service.drafting import create, edit, missing_of, submit, units_of
 from hub.cases.service.feedback import (
     accept,
@@ -35,6 +36,7 @@ from hub.cases.service.visibility import set_visibility
 
 __all__ = [
     "Approval",
+    "Clearance",
     "Hands",
     "Secrecy",
     "Work",
@@ -66,6 +68,7 @@ __all__ = [
     "queue_of",
     "readable",
     "receive",
+    "review_remark",
     "review_secrecy",
     "set_visibility",
     "sign",
@@ -73,6 +76,7 @@ __all__ = [
     "steps_of",
     "submit",
     "take_in",
+    "to_clear",
     "undecided",
     "units_of",
     "withdraw",

@@ -38,7 +38,8 @@ def may_ask(actor: Actor) -> bool:
 def ask(actor: Actor, document_id: UUID, text: str) -> UUID:
     """Ask the unit of a document that the actor may read; return the id of the question.
 
-    It names the actor's unit and post, never the actor, and waits until that unit accepts it.
+    It names the actor's unit and post, never the actor. It leaves once a secrecy reviewer of the
+    actor's unit has cleared it (see `clearing`), and waits then until that unit accepts it.
 
     :raises ForbiddenError: when the actor has none of the posts.
     :raises NoWayError: when no node is known that leads to the document's.
@@ -47,20 +48,12 @@ def ask(actor: Actor, document_id: UUID, text: str) -> UUID:
     post = _post(actor)
     if post is None:
         raise ForbiddenError
+    if document.origin != settings().origin and outbox.next_node(document.origin) is None:
+        raise NoWayError
     unit = db.session.get_one(Organisation, actor.organisation_id)
     said = {"text": clean_remark(text), "unit": clean_unit(unit.name), "post": post}
     parent = (document.origin, document.entry_id)
-    entry, written = children.sign(type=Remark.QUESTION, parent=parent, fields=said)
-    check(written)
-    if document.origin == settings().origin:
-        _keep(entry, written, unit_id=unit.id)
-    else:
-        addressee = outbox.next_node(document.origin)
-        if addressee is None:
-            raise NoWayError
-        outbox.put(addressee, [entry])
-        _note(entry, written, Standing.SENT, unit_id=unit.id)
-    asked = public_id(settings().origin, written["id"])
+    asked = _say(Remark.QUESTION, parent, said, unit.id, actor)
     record("question.asked", actor_id=actor.person_id, subject=str(asked), case=str(document_id))
     return asked
 
@@ -75,7 +68,9 @@ def take_in(entry: VerifiedEntry) -> None:
     remark_id = public_id(entry.document["origin"], entry.document["id"])
     known = db.session.get(Feedback, remark_id)
     if known is None:
-        _keep(entry.signed, entry.document)
+        children.keep(entry.signed, entry.document)
+        channels = sorted(log.held_channels(entry.document["parent"]["id"]))
+        _note(entry.signed, entry.document, Standing.RECEIVED, channels=channels)
     elif known.digest != entry.signed.digest:
         raise VerificationError("equivocation", "the same id with another content")
 
@@ -139,8 +134,8 @@ def decline(actor: Actor, remark_id: UUID, reason: str) -> UUID:
     return work.case.id
 
 
-def answer(actor: Actor, question_id: UUID, text: str) -> Feedback:
-    """Answer a published question to all who see it, at once."""
+def answer(actor: Actor, question_id: UUID, text: str) -> UUID:
+    """Answer a published question to all who see it, once it is cleared; return the answer's id."""
     question, work = _decided(actor, question_id, Standing.ACCEPTED)
     if question.type != Remark.QUESTION:
         raise NotFoundError
@@ -152,14 +147,9 @@ def answer(actor: Actor, question_id: UUID, text: str) -> Feedback:
         "question": str(question.id),
     }
     parent = (settings().origin, work.case.entry_id)
-    entry, written = children.sign(type=Remark.ANSWER, parent=parent, fields=said)
-    check(written)
-    children.keep(entry, written)
-    seen = log.held_channels(question.entry_id, question.origin)
-    channels = seen & log.held_channels(work.case.entry_id)
-    remarks.receive(children.release(settings().origin, written["id"], channels))
+    answered = _say(Remark.ANSWER, parent, said, work.unit.id, actor)
     record("question.answered", actor_id=actor.person_id, subject=str(question_id))
-    return db.session.get_one(Feedback, public_id(settings().origin, written["id"]))
+    return answered
 
 
 def note_refused(digest: str, code: str) -> None:
@@ -201,10 +191,15 @@ def _is_theirs(work: Work, actor: Actor) -> bool:
     return is_author or actor.holds(Role.BRANCH_SECRETARY, work.unit.path)
 
 
-def _keep(entry: Signed, document: dict[str, Any], unit_id: UUID | None = None) -> None:
-    children.keep(entry, document)
-    channels = sorted(log.held_channels(document["parent"]["id"]))
-    _note(entry, document, Standing.RECEIVED, unit_id=unit_id, channels=channels)
+def _say(
+    kind: Remark, parent: tuple[str, str], fields: dict[str, Any], unit_id: UUID, actor: Actor
+) -> UUID:
+    """Sign what somebody here says and keep it until it is cleared; return its id."""
+    entry, written = children.sign(type=kind, parent=parent, fields=fields)
+    check(written)
+    children.keep(entry, written)
+    _note(entry, written, Standing.TO_CLEAR, unit_id=unit_id, person_id=actor.person_id)
+    return public_id(settings().origin, written["id"])
 
 
 def _note(entry: Signed, document: dict[str, Any], state: Standing, **more: Any) -> None:

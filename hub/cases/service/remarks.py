@@ -20,6 +20,8 @@ from hub.journal.verification import CHILDREN
 SHOWN = 50  # Questions and comments beside one document.
 ANSWERS = 200
 
+_WAITING = (Standing.TO_CLEAR, Standing.SENT, Standing.RECEIVED, Standing.REFUSED)
+
 _remark = Feedback.__table__.c
 
 
@@ -29,7 +31,7 @@ def _beside() -> Any:
     told = _remark.audience.in_(bindparam("audiences", expanding=True))
     waiting = and_(
         _remark.unit_id == bindparam("unit"),
-        _remark.state.in_((Standing.SENT, Standing.RECEIVED, Standing.REFUSED)),
+        _remark.state.in_(_WAITING),
     )
     first = (
         select(_remark.id)
@@ -84,7 +86,8 @@ def beside(document_id: UUID, audiences: Collection[str], actor: Actor) -> list[
 
 def drop_undecided(document_id: UUID) -> None:
     """Forget what waits for a decision about a document that is withdrawn."""
-    waiting = and_(Feedback.document_id == document_id, Feedback.state == Standing.RECEIVED)
+    undecided = Feedback.state.in_((Standing.TO_CLEAR, Standing.RECEIVED))
+    waiting = and_(Feedback.document_id == document_id, undecided)
     digests = db.session.scalars(select(Feedback.digest).where(waiting)).all()
     if digests:
         children.drop(digests)
@@ -161,6 +164,7 @@ def row_of(document: dict[str, Any], digest: str) -> dict[str, Any]:
         "unit": fields["unit"],
         "post": fields.get("post") or "",
         "unit_id": None,
+        "person_id": None,
         "channels": [],
         "reason": "",
     }

@@ -12,6 +12,7 @@ from hub.cases.views.reading import around
 from hub.database import transaction
 from hub.errors import ForbiddenError, HubError, NotFoundError
 from hub.identity import access
+from hub.identity.models import Role
 from hub.identity.service import audiences
 
 
@@ -30,7 +31,7 @@ def ask(case_id: UUID) -> ResponseReturnValue:
         page = service.find_page(case_id, audiences(g.actor))
         shown = around(page, g.actor) | {"form": form}
         return render_template("cases/case.html", **shown), error.status
-    flash(_("Sent. Others see it once the unit that published the case accepts it."), "success")
+    flash(_("Kept. It goes out once the secrecy reviewer of your unit has cleared it."), "success")
     return redirect(url_for("cases.show", case_id=case_id, _anchor="questions"), 303)
 
 
@@ -59,7 +60,17 @@ def decline(remark_id: UUID) -> ResponseReturnValue:
 def answer(question_id: UUID) -> ResponseReturnValue:
     """Answer a question beside its case."""
     with transaction():
-        said = service.answer(g.actor, question_id, request.form.get("text", ""))
-        case_id = said.document_id
-    flash(_("Your answer is published."), "success")
-    return redirect(url_for("cases.show", case_id=case_id, _anchor=f"q-{question_id}"), 303)
+        service.answer(g.actor, question_id, request.form.get("text", ""))
+    flash(_("Kept. It goes out once the secrecy reviewer of your unit has cleared it."), "success")
+    return redirect(url_for("cases.workbench"), 303)
+
+
+@blueprint.post("/questions/<uuid:remark_id>/secrecy-review")
+@access.role(Role.SECRECY_REVIEWER)
+def review_remark(remark_id: UUID) -> ResponseReturnValue:
+    """Let a question or an answer leave its unit, or not."""
+    decision = service.Clearance.CLEARED if "clear" in request.form else service.Clearance.REFUSED
+    with transaction():
+        service.review_remark(g.actor, remark_id, decision, request.form.get("grounds", ""))
+    flash(_("Your decision is recorded."), "success")
+    return redirect(url_for("cases.workbench"), 303)

@@ -24,8 +24,8 @@ from hub.identity.models import Role
 def workbench() -> str:
     """List what the caller wrote and what waits for them."""
     mine, queue = service.works_of(g.actor), service.queue_of(g.actor)
-    undecided = service.undecided(g.actor)
-    return render_template("cases/workbench.html", mine=mine, queue=queue, undecided=undecided)
+    said = {"undecided": service.undecided(g.actor), "to_clear": service.to_clear(g.actor)}
+    return render_template("cases/workbench.html", mine=mine, queue=queue, **said)
 
 
 @blueprint.get("/workbench/new")
