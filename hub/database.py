@@ -157,20 +157,19 @@ def connection() -> Connection:
     return found
 
 
-def clear_log() -> bool:
-    """Empty SQLite's write-ahead log, if nobody is busy; say whether it was.
+def clear_log() -> None:
+    """Empty SQLite's write-ahead log, if nobody is busy.
 
     It holds pages as they were until it is written over: a withdrawn text too.
     """
     if db.engine.dialect.name != "sqlite":
-        return True
+        return
     with db.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA busy_timeout = 0")  # Nobody shall wait for this.
         try:
-            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {1000 * PATIENCE}")
-    return not busy
 
 
 def note(statement: Executable) -> None:

@@ -196,7 +196,7 @@ def _keep_rendered(app: Flask, stop: threading.Event) -> None:
     Rendering costs more than indexing, and pages show plain text until then; so it waits until the
     journal stands still, yet not for ever.
     """
-    rendered_at, is_clear = time.monotonic(), False
+    rendered_at = time.monotonic()
     with app.app_context():
         while not stop.is_set():
             done = log.position()
@@ -206,7 +206,8 @@ def _keep_rendered(app: Flask, stop: threading.Event) -> None:
                     if stop.is_set():
                         return
                 rendered_at = time.monotonic()
-            is_clear = not moves and (is_clear or clear_log())
+            if not moves:
+                clear_log()  # Each time: others write without moving the journal, too.
 
 
 def _moves_on(done: int, stop: threading.Event) -> bool:
