@@ -2,22 +2,24 @@
 
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import requests
 
 from bench.documents import words
+from bench.federation import wire
 from bench.load import Target, latencies, percentile, rate
 from bench.loading import load, wait_until_indexed
+from bench.measure import Measure, folder, time_publication
 from bench.memory import pss_megabytes
+from hub.config import settings
 from hub.demo import joining, nodes, running
-from tests.live import GROUP, LiveNode, federation, release, write
+from hub.federation import puller
+from hub.search.follower import Follower
+from tests.live import GROUP, LiveNode, federation
 from tests.ports import free_port
 from tests.servers import postgresql_programs, postgresql_server
 
@@ -25,41 +27,15 @@ SERVER = (sys.executable, "-m", "bench.server")
 ROUNDS, SECONDS = 15, 1.0  # Of each request in turn, so that all share the machine's moods.
 
 
-@dataclass(frozen=True)
-class Measure:
-    """One figure and what it should be."""
-
-    name: str
-    value: float
-    unit: str
-    target: float
-    is_least: bool = False  # Whether the target is the least allowed, not the most.
-
-    def as_json(self) -> dict[str, object]:
-        """Return the figure, its target and whether it was met."""
-        met = self.value >= self.target if self.is_least else self.value <= self.target
-        bound = "at_least" if self.is_least else "at_most"
-        return {"value": round(self.value, 4), "unit": self.unit, bound: self.target, "met": met}
-
-
 def propagation(times: int) -> Iterator[Measure]:
     """Publish on one subsidiary until the API of the other finds it, through headquarters."""
-    with _folder() as folder, federation(folder, GROUP) as live:
+    with folder() as place, federation(place, GROUP) as live:
         yield Measure("idle_memory", _idle_memory(live["subsidiary-1"]), "MB", 200)
         yield Measure("restart_to_ready", _restart(live["subsidiary-1"]), "s", 5)
         author, reader = live["subsidiary-2"], live["subsidiary-1"]
-        taken = [_time_one(author, reader, f"wkq{number:05}z") for number in range(times)]
+        taken = [time_publication(author, reader, f"wkq{number:05}z") for number in range(times)]
     yield Measure("propagation_p50", statistics.median(taken), "s", 0.5)
     yield Measure("propagation_p99", percentile(taken, 0.99), "s", 1.5)
-
-
-def _time_one(author: LiveNode, reader: LiveNode, word: str) -> float:
-    case_id = write(author, f"计时 {word}")
-    start = time.perf_counter()
-    release(author, case_id)
-    while not reader.finds(word):
-        time.sleep(0.005)
-    return time.perf_counter() - start
 
 
 def _idle_memory(node: LiveNode) -> float:
@@ -77,15 +53,16 @@ def _restart(node: LiveNode) -> float:
 
 def reading(count: int) -> Iterator[Measure]:
     """Search and case pages over imported documents, on SQLite; then a first pull of them all."""
-    with _folder() as folder, federation(folder, ["headquarters"], SERVER) as live:
+    with folder() as place, federation(place, ["headquarters"], SERVER) as live:
         node = live["headquarters"]
-        ids = load(node, folder, count)
+        ids = load(node, place, count)
         found = latencies(_searches(node, 500))
         yield Measure("search_p95", 1000 * percentile(found, 0.95), "ms", 30)
         shares = _shares(node, {"search": _searches(node, 2000), "case": _pages(node, ids)})
         yield Measure("search_share", shares["search"], "of an empty route", 0.15, is_least=True)
         yield Measure("case_share", shares["case"], "of an empty route", 0.22, is_least=True)
-        yield _first_pull(node, folder, count)
+        yield wire(node)
+        yield from _first_pull(node, place, count)
 
 
 def reading_on_postgresql(count: int) -> Iterator[Measure]:
@@ -93,11 +70,11 @@ def reading_on_postgresql(count: int) -> Iterator[Measure]:
     programs = postgresql_programs()
     if programs is None:
         return
-    with _folder() as folder, postgresql_server(programs) as url:
+    with folder() as place, postgresql_server(programs) as url:
         database = f"{url}/postgres"
-        with federation(folder, ["headquarters"], SERVER, database_url=database) as live:
+        with federation(place, ["headquarters"], SERVER, database_url=database) as live:
             node = live["headquarters"]
-            shares = _shares(node, {"case": _pages(node, load(node, folder, count))})
+            shares = _shares(node, {"case": _pages(node, load(node, place, count))})
             yield Measure(
                 "case_share_postgresql", shares["case"], "of an empty route", 0.17, is_least=True
             )
@@ -135,18 +112,29 @@ def _shares(node: LiveNode, loads: dict[str, list[Target]]) -> dict[str, float]:
     return {name: statistics.median(shares) for name, shares in found.items()}
 
 
-def _first_pull(headquarters: LiveNode, folder: Path, count: int) -> Measure:
+def _first_pull(headquarters: LiveNode, place: Path, count: int) -> Iterator[Measure]:
+    """Join a new node, then do the same work in one process that does nothing else."""
     plan = next(plan for plan in nodes.PLANS if plan.key == "subsidiary-1")
-    node = nodes.found(plan, folder / "new", free_port())
+    node = nodes.found(plan, place / "new", free_port())
     with running.running([node]):
         start = time.perf_counter()
         joining.join(node, headquarters.served.node)
         wait_until_indexed(node, count)
-        taken = time.perf_counter() - start
-    return Measure("first_pull", count / taken, "entries/s", 500, is_least=True)
+        pulled = count / (time.perf_counter() - start)
+    yield Measure("first_pull", pulled, "entries/s", 1000, is_least=True)
+    alone = nodes.found(plan, place / "alone", free_port())
+    joining.join(alone, headquarters.served.node)
+    with alone.opened():
+        stored = count / _cpu(lambda: puller.pull(headquarters.url))
+        indexed = count / _cpu(lambda: Follower(settings()).follow())
+    yield Measure("stored_alone", stored, "entries for each second of one core")
+    yield Measure("indexed_alone", indexed, "entries for each second of one core")
+    limit = 1 / (1 / stored + 1 / indexed)
+    yield Measure("first_pull_share", pulled / limit, "of what one core can verify, store, index")
 
 
-@contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="jingwei-bench-") as folder:
-        yield Path(folder)
+def _cpu(work: Callable[[], object]) -> float:
+    """Return the seconds of processor time of all threads that some work takes."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start

@@ -1,5 +1,6 @@
-"""Memory of the processes of a node."""
+"""Memory and processor time of the processes of a node."""
 
+import os
 from pathlib import Path
 
 
@@ -17,3 +18,12 @@ def pss_megabytes(pid: int) -> float:
             if line.startswith("Pss:"):
                 total += int(line.split()[1])
     return total / 1024
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process and its descendants have used (proc(5))."""
+    ticks = 0
+    for one in family(pid):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])  # utime and stime.
+    return ticks / os.sysconf("SC_CLK_TCK")

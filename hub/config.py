@@ -38,6 +38,9 @@ class Settings:
     bind: str = ""  # host:port to listen on; empty means the origin's.
     workers: int = 2  # Web processes.
     threads: int = 16  # Requests that one web process handles at a time.
+    held_requests: int = (
+        400  # Of peers, that one web process holds beside these until there is news.
+    )
     peer_requests_per_minute: int = 1200  # That one web process answers one peer.
     peer_entries_per_minute: int = 6000  # That one web process takes in from one peer.
     metrics_token: str = ""  # Bearer token of /metrics; empty means closed.

@@ -150,7 +150,7 @@ class _Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types.
         for name, value in {
             "bind": f"fd://{os.dup(self.listener.fileno())}",
             "workers": self.config.workers,
-            "threads": self.config.threads,
+            "threads": self.config.threads + self.config.held_requests,
             "worker_class": "gthread",
             "worker_tmp_dir": str(memory) if memory.is_dir() else None,
             "preload_app": True,

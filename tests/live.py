@@ -74,16 +74,27 @@ class LiveNode:
 
 @contextmanager
 def federation(
-    folder: Path, keys: Sequence[str] = ALL, command: Sequence[str] = (), **settings: str
+    folder: Path,
+    keys: Sequence[str] = ALL,
+    command: Sequence[str] = (),
+    *,
+    through: tuple[int, int] | None = None,
+    **settings: str,
 ) -> Iterator[dict[str, LiveNode]]:
     """Run joined nodes with accounts below a folder, for as long as the block runs.
 
     :param keys: which of the demo's nodes.
     :param command: what serves a node, if not `hub serve`.
+    :param through: ports of whoever stands before headquarters, and of headquarters behind it.
     :param settings: further settings of each.
     """
-    plans = [plan for plan in nodes.PLANS if plan.key in keys]
-    made = [nodes.found(plan, folder / plan.key, free_port(), **settings) for plan in plans]
+    made = []
+    for plan in nodes.PLANS:
+        if plan.key in keys:
+            port, more = free_port(), settings
+            if through and plan.key == "headquarters":
+                port, more = through[0], {**settings, "bind": f"127.0.0.1:{through[1]}"}
+            made.append(nodes.found(plan, folder / plan.key, port, **more))
     accounts = []
     for node in made:
         loading.add_organisations(node)

@@ -228,7 +228,7 @@ def watcher() -> Watcher:
 
 
 def _make_watcher(config: Settings) -> Watcher:
-    return Watcher(most=max(1, config.threads // 2))
+    return Watcher(most=config.held_requests)
 
 
 def _differs(

@@ -103,6 +103,11 @@ class Peer:
             self._token = answer.json()["access_token"]
         return self._token
 
+    def renew(self) -> str:
+        """Return another access token than before."""
+        self._token = ""
+        return self.token()
+
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
         """Send an authorised request; waits as long as it is told to when it comes too often."""
         ends = time.monotonic() + PATIENCE
