@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,7 +17,26 @@ from hub.database import Base, db
 from tests.servers import postgresql_programs, postgresql_server
 
 MakeNode = Callable[..., Flask]
-Provide = Callable[[str, Path], str]  # Name and home of a node: URL of its database.
+# Name and home of a node, and the scene that it comes from: URL of its database.
+Provide = Callable[[str, Path, "Saved | None"], str]
+Stage = Callable[..., list[Flask]]
+
+NODES: dict[str, dict[str, str]] = {
+    "headquarters": {"role": "headquarters"},
+    "alpha": {},
+    "beta": {},
+    "gamma": {},
+    "partner": {"enterprise": "globex", "role": "headquarters"},
+}
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A node as a scene left it: a copy of its home, and of its database if that is elsewhere."""
+
+    home: Path
+    database: str
+
 
 pytest_plugins = ["tests.skips"]
 
@@ -92,6 +112,21 @@ def postgresql_template(postgresql: str, tmp_path_factory: pytest.TempPathFactor
     _execute(postgresql, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest.fixture(scope="session")
+def copy_on_postgresql(postgresql: str) -> Iterator[Callable[[str], str]]:
+    """Return a function that keeps a copy of a database until the tests end; returns its name."""
+    made: list[str] = []
+
+    def copy(name: str) -> str:
+        _execute(postgresql, f'CREATE DATABASE "{name}_scene" TEMPLATE "{name}"')
+        made.append(f"{name}_scene")
+        return made[-1]
+
+    yield copy
+    for name in made:
+        _execute(postgresql, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 @pytest.fixture
 def database_url(backend: str, request: pytest.FixtureRequest) -> Iterator[Provide]:
     """Return a function that makes a database for a node, with all tables and no rows."""
@@ -102,9 +137,9 @@ def database_url(backend: str, request: pytest.FixtureRequest) -> Iterator[Provi
     template: str = request.getfixturevalue("postgresql_template")
     made: list[str] = []
 
-    def provide(name: str, home: Path) -> str:
-        database = f"jingwei_{name}_{uuid4().hex[:8]}"
-        _execute(server, f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
+    def provide(name: str, home: Path, saved: Saved | None) -> str:
+        database, source = f"jingwei_{name}_{uuid4().hex[:8]}", saved.database if saved else ""
+        _execute(server, f'CREATE DATABASE "{database}" TEMPLATE "{source or template}"')
         made.append(database)
         return f"{server}/{database}"
 
@@ -114,8 +149,9 @@ def database_url(backend: str, request: pytest.FixtureRequest) -> Iterator[Provi
 
 
 def _copy_sqlite(template: Path) -> Provide:
-    def provide(name: str, home: Path) -> str:
-        shutil.copy(template, home / "hub.db")
+    def provide(name: str, home: Path, saved: Saved | None) -> str:
+        if saved is None:
+            shutil.copy(template, home / "hub.db")
         return ""  # The default: hub.db in the home folder.
 
     return provide
@@ -141,16 +177,25 @@ def make_node(tmp_path: Path, database_url: Provide) -> Iterator[MakeNode]:
     """Return a function that makes a node with an empty database."""
     nodes: list[Flask] = []
 
-    def make(name: str, *, enterprise: str = "acme", role: str = "subsidiary") -> Flask:
+    def make(
+        name: str,
+        *,
+        enterprise: str = "acme",
+        role: str = "subsidiary",
+        saved: Saved | None = None,
+    ) -> Flask:
         home = tmp_path / name
-        home.mkdir()
+        if saved:
+            shutil.copytree(saved.home, home)
+        else:
+            home.mkdir()
         config = Settings(
             home=home,
             origin=f"https://{name}.test",
             name=name.title(),
             enterprise=enterprise,
             role=role,
-            database_url=database_url(name, home),
+            database_url=database_url(name, home, saved),
             secret_key="only for tests",
             locale="en",
             time_zone="UTC",
@@ -167,10 +212,54 @@ def make_node(tmp_path: Path, database_url: Provide) -> Iterator[MakeNode]:
             db.engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def scenes() -> dict[tuple[str, str], list[Saved]]:
+    """Return what was staged so far: kind of database and scene → its nodes."""
+    return {}
+
+
+@pytest.fixture
+def stage(
+    make_node: MakeNode,
+    backend: str,
+    scenes: dict[tuple[str, str], list[Saved]],
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Stage:
+    """Return a function that makes nodes and lets them act, the second time from a copy.
+
+    Joining costs more than most of what tests look at afterwards.
+    """
+
+    def make(scene: str, names: Sequence[str], act: Callable[..., None]) -> list[Flask]:
+        saved = scenes.get((backend, scene))
+        if saved:
+            pairs = zip(names, saved, strict=True)
+            return [make_node(name, saved=each, **NODES[name]) for name, each in pairs]
+        nodes = [make_node(name, **NODES[name]) for name in names]
+        act(*nodes)
+        copy = request.getfixturevalue("copy_on_postgresql") if backend == "postgresql" else None
+        place = tmp_path_factory.mktemp(scene)
+        scenes[backend, scene] = [_save(node, place, copy) for node in nodes]
+        return nodes
+
+    return make
+
+
+def _save(node: Flask, place: Path, copy: Callable[[str], str] | None) -> Saved:
+    config: Settings = node.extensions["hub.settings"]
+    with node.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    home = place / config.home.name
+    shutil.copytree(config.home, home)
+    return Saved(home, copy(config.database_url.rpartition("/")[2]) if copy else "")
+
+
 @pytest.fixture
 def headquarters(make_node: MakeNode) -> Flask:
     """Return the headquarters of the enterprise acme."""
-    return make_node("headquarters", role="headquarters")
+    return make_node("headquarters", **NODES["headquarters"])
 
 
 @pytest.fixture
@@ -188,4 +277,4 @@ def beta(make_node: MakeNode) -> Flask:
 @pytest.fixture
 def partner(make_node: MakeNode) -> Flask:
     """Return the headquarters of another enterprise, globex."""
-    return make_node("partner", enterprise="globex", role="headquarters")
+    return make_node("partner", **NODES["partner"])

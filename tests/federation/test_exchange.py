@@ -18,6 +18,7 @@ from hub.federation.models import Quarantined
 from hub.journal import log
 from hub.journal.models import GROUP, LOCAL, PUBLIC, Chain, Entry, LogItem, Release
 from hub.registry.models import Peer
+from tests.conftest import Stage
 from tests.in_process import NodeAdapter, connect, join, pair
 
 
@@ -42,14 +43,17 @@ class Federation:
 
 
 @pytest.fixture
-def federation(headquarters: Flask, alpha: Flask, beta: Flask, partner: Flask) -> Federation:
+def federation(stage: Stage) -> Federation:
+    nodes = stage("four", ("headquarters", "alpha", "beta", "partner"), meet)
+    return Federation(*nodes, connect(*nodes))
+
+
+def meet(headquarters: Flask, alpha: Flask, beta: Flask, partner: Flask) -> None:
     join(headquarters, alpha)
     join(headquarters, beta)
     pair(headquarters, partner)
-    network = connect(headquarters, alpha, beta, partner)
-    federation = Federation(headquarters, alpha, beta, partner, network)
-    federation.sync()
-    return federation
+    nodes = headquarters, alpha, beta, partner
+    Federation(*nodes, connect(*nodes)).sync()
 
 
 def publish(node: Flask, *channels: str, rev: int = 1, entry_id: str = "", **fields: Any) -> str:

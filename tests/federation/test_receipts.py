@@ -22,7 +22,7 @@ from hub.identity.models import Role
 from hub.journal.models import GROUP, Head, Release
 from hub.registry import service as registry
 from hub.registry.models import Peer
-from tests.conftest import MakeNode
+from tests.conftest import Stage
 from tests.factories import make_actor, make_case, make_person, make_token, root_organisation
 from tests.federation.test_exchange import publish, readdress, titles
 from tests.federation.test_urls import bearer, client_of, get, refusal
@@ -59,17 +59,18 @@ class Five:
 
 
 @pytest.fixture
-def five(
-    headquarters: Flask, alpha: Flask, beta: Flask, partner: Flask, make_node: MakeNode
-) -> Five:
-    gamma = make_node("gamma")
-    for node in (alpha, beta, gamma):
+def five(stage: Stage) -> Five:
+    nodes = stage("five", ("headquarters", "alpha", "beta", "gamma", "partner"), meet)
+    return Five(*nodes, connect(*nodes))
+
+
+def meet(headquarters: Flask, *others: Flask) -> None:
+    *subsidiaries, partner = others
+    for node in subsidiaries:
         join(headquarters, node)
     pair(headquarters, partner)
-    network = connect(headquarters, alpha, beta, gamma, partner)
-    five = Five(headquarters, alpha, beta, gamma, partner, network)
-    five.sync()
-    return five
+    nodes = headquarters, *others
+    Five(*nodes, connect(*nodes)).sync()
 
 
 def released(node: Flask, entry_id: str, channel: str = GROUP) -> str:
