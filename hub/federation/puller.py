@@ -16,7 +16,7 @@ from hub.federation.protocol import (
     parse_cursor,
     parse_page,
 )
-from hub.federation.quarantine import has_early, retry_parked
+from hub.federation.quarantine import has_early, has_omissions, retry_parked
 from hub.federation.receiving import Intake, sender_of
 from hub.journal import log
 from hub.journal.models import DIRECTORY, GROUP, PARTNER, PUBLIC, partner_channel
@@ -53,7 +53,7 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
     except HubError:
         _note_offers(peer_origin, offered)
         raise
-    if count or has_early():
+    if count or has_early() or has_omissions():
         with transaction():
             retry_parked()
     if peer_kind == PeerKind.HEADQUARTERS:

@@ -27,6 +27,10 @@ STATES = {
         mark("The connection is not confirmed yet."),
         mark("Compare the fingerprints by telephone; each side confirms."),
     ),
+    PeerState.FROZEN: (
+        mark("Its signing key was revoked."),
+        mark("Invite it again; it joins with another key."),
+    ),
     PeerState.SUSPENDED: (
         mark("The connection is suspended here."),
         mark("It goes on from where it was stopped once an administrator says so."),
@@ -35,6 +39,10 @@ STATES = {
 SILENT = (
     mark("Nothing heard from it for a while."),
     mark("Ask whether that node is running and reaches this one."),
+)
+LEAVES_OUT = (
+    mark("It does not serve all that others have published."),
+    mark("Ask its administrator what became of it."),
 )
 LAGGING = (
     mark("This node is behind what the other one offers and gets no further."),
@@ -80,11 +88,14 @@ class Standing:
 def standings() -> list[Standing]:
     """Return how it stands with each peer: headquarters first, then by name."""
     held, places, now = quarantine.held_by_peer(), _places(), clock.now()
+    omissions = quarantine.omissions_by_peer()
     found = []
     for peer in registry.peers():
         lag = _lag_of(peer, places, now) if peer.kind in puller.UPSTREAM else None
         silence = int((now - peer.seen_at).total_seconds()) if peer.seen_at else None
         trouble = _trouble_of(peer, lag, now)
+        if trouble is None and peer.origin in omissions:
+            trouble = Trouble(*LEAVES_OUT, quarantine.OMITTED)
         mine = held.get(peer.origin, Held())
         found.append(Standing(peer, lag, silence, trouble, reads(peer), mine))
     return found
