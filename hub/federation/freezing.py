@@ -11,14 +11,14 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, and_, select, update
 
 from hub import clock
 from hub.audit import service as audit
 from hub.config import settings
 from hub.database import db
 from hub.errors import NotFoundError
-from hub.federation.models import Frozen
+from hub.federation.models import Frozen, Quarantined
 from hub.federation.protocol import Item, claim
 from hub.journal.errors import VerificationError
 from hub.journal.models import Release
@@ -147,8 +147,15 @@ def unfreeze(origin: str, *, reason: str, actor_id: UUID | None = None) -> None:
         raise NotFrozenError
     for row in rows:
         row.resolved_at = clock.now()
+    again = update(Quarantined).where(Quarantined.iss == origin, Quarantined.code == "equivocation")
+    db.session.execute(again.values(is_parked=True))
     db.session.flush()
     audit.record("origin.unfrozen", actor_id=actor_id, subject=origin, reason=reason)
+
+
+def is_lifted(release: VerifiedRelease) -> bool:
+    """Say whether a person has looked at this very release and trusts its issuer again."""
+    return _was_seen(release, Frozen.resolved_at.is_not(None))
 
 
 def _contradicted(statement: dict[str, Any], digest: str) -> Release | None:
@@ -176,9 +183,9 @@ def _contradicted(statement: dict[str, Any], digest: str) -> Release | None:
     return None
 
 
-def _was_seen(release: VerifiedRelease) -> bool:
+def _was_seen(release: VerifiedRelease, *more: ColumnElement[bool]) -> bool:
     statement = select(Frozen.id).where(
-        Frozen.origin == release.statement["iss"], Frozen.digest == release.signed.digest
+        Frozen.origin == release.statement["iss"], Frozen.digest == release.signed.digest, *more
     )
     return db.session.scalar(statement.limit(1)) is not None
 

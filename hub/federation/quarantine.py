@@ -3,18 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Integer, cast, delete, func, select
 from sqlalchemy.orm import defer
 
-from hub import clock
 from hub.audit import service as audit
 from hub.database import db
 from hub.errors import HubError, NotFoundError, mark
-from hub.federation import relay, shelf
+from hub.federation import omissions, relay, shelf
 from hub.federation.models import Frozen, Quarantined
 from hub.federation.protocol import Item
 from hub.federation.receiving import PARKED, Intake, Outcome, Sender, sender_of
@@ -23,13 +20,8 @@ from hub.registry import service as registry
 from hub.registry.models import Peer, PeerKind, PeerState
 
 SHOWN = 100
-PATIENCE = timedelta(minutes=1)  # For which an earlier release may be on its way.
-GAP, OMITTED = "gap", "omitted"
 MOST_RETRIED = 500  # Parked items that are tried again at once.
 NO_TEXT = ("text_missing", "its release was taken in, its text was not the one that was signed")
-
-
-logger = structlog.get_logger()
 
 
 class CutError(HubError):
@@ -127,27 +119,6 @@ def has_early() -> bool:
     return db.session.scalar(early.limit(1)) is not None
 
 
-def omissions_by_peer(*, limit: int = SHOWN) -> dict[str, list[str]]:
-    """Return whose releases each peer left out: its origin → theirs."""
-    statement = (
-        select(Quarantined.peer, Quarantined.iss).where(Quarantined.code == OMITTED).distinct()
-    )
-    found: dict[str, list[str]] = {}
-    for peer, iss in db.session.execute(statement.order_by(Quarantined.iss).limit(limit)):
-        found.setdefault(peer, []).append(iss)
-    return found
-
-
-def has_omissions() -> bool:
-    """Say whether a gap has lasted so long that the peer that left it must be named."""
-    statement = select(Quarantined.id).where(
-        Quarantined.is_parked,
-        Quarantined.code == GAP,
-        Quarantined.quarantined_at < clock.now() - PATIENCE,
-    )
-    return db.session.scalar(statement.limit(1)) is not None
-
-
 def retry_parked() -> int:
     """Try again what waited for a key or for an earlier release; return how many came through.
 
@@ -182,28 +153,9 @@ def _try(row: Quarantined, peer: Peer) -> Outcome:
         outcome = Outcome(outcome.digest, code, reason)
     row.is_parked = outcome.code in PARKED and row.is_parked
     row.code, row.reason = str(outcome.code), outcome.reason
-    if outcome.code == GAP and _is_left_out(row):
-        row.code = OMITTED
-        row.reason = f"{row.peer} left out what stands before: {outcome.reason}"
-        logger.error("left out", peer=row.peer, iss=row.iss, channel=row.channel, seq=row.seq)
+    omissions.judge(row)
     db.session.flush()
     return outcome
-
-
-def _is_left_out(row: Quarantined) -> bool:
-    """Say whether what stands before an item never came, for longer than it could be on its way.
-
-    What did come and was not taken in has a row of its own, with its own reason.
-    """
-    if row.quarantined_at > clock.now() - PATIENCE:
-        return False
-    before = select(Quarantined.id).where(
-        Quarantined.channel == row.channel,
-        Quarantined.iss == row.iss,
-        Quarantined.seq < row.seq,
-        Quarantined.code.not_in((GAP, OMITTED)),
-    )
-    return db.session.scalar(before.limit(1)) is None
 
 
 def _sender_of(peer: Peer) -> Sender:

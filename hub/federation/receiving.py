@@ -117,7 +117,7 @@ class Intake:
             self._check_accepted(release.statement)
             with self._bench.judging(item, release, self._store):
                 self._check_chain(release.statement)
-                self._check_revision(release.statement)
+                self._check_revision(release)
             entry = self._entry_of(item, release)
         except HubError as error:
             return self._refuse(item, digest, error)
@@ -177,14 +177,17 @@ class Intake:
             self._store()  # Whether an epoch is new is known by what is stored.
         check_place(statement, *self._chains[iss])
 
-    def _check_revision(self, statement: dict[str, Any]) -> None:
-        known = self._revisions.get((statement["iss"], statement["id"], statement["rev"]))
-        if known not in {None, statement["digest"]}:
-            raise VerificationError("equivocation", "the same revision with another content")
+    def _check_revision(self, release: VerifiedRelease) -> None:
+        statement = release.statement
         # Without its entry nothing else would show whose text this release puts into a channel.
         issuer = self._issuers.get(statement["digest"], statement["iss"])
         if statement["op"] == PUT and issuer != statement["iss"]:
             raise VerificationError("foreign_origin", "not this issuer's to release")
+        key = (statement["iss"], statement["id"], statement["rev"])
+        if self._revisions.get(key) not in {None, statement["digest"]}:
+            if not freezing.is_lifted(release):
+                raise VerificationError("equivocation", "the same revision with another content")
+            self._revisions[key] = statement["digest"]  # A person lets the later one count.
 
     def _entry_of(self, item: Item, release: VerifiedRelease) -> VerifiedEntry | None:
         """Return the entry of an item; a bad one is quarantined and its release kept.

@@ -18,9 +18,10 @@ from hub.errors import HubError, mark
 from hub.federation.protocol import ChannelCursor, Item
 from hub.federation.relay import IS_ITS_ENTRY, SIGNED, CursorGoneError, items_of
 from hub.journal import log, outbox, succession
-from hub.journal.models import Chain, Cursor, Entry, Release
+from hub.journal.models import JOURNAL, Chain, Cursor, Entry, LogItem, Release
 from hub.registry.service import Caller
 
+REWOUND = "rewound"  # Name under which is kept when that happened last.
 SELDOM = timedelta(hours=1)  # A lying reader makes all others read again at most this often.
 
 logger = structlog.get_logger()
@@ -35,30 +36,28 @@ class OtherReleaseError(HubError):
 
 
 def begin_anew(channel: str, after: ChannelCursor | None, *, seen_by: str) -> bool:
-    """Give the log of a channel another epoch, as a reader has seen more of it; say if it did.
+    """Give our logs another epoch, as a reader has seen more of one; say if they got it.
 
-    Readers then begin again and drop what they know. What we ourselves release there next begins
-    a new epoch of our chain, whose numbers they may have seen too. The caller owns the
-    transaction.
+    Readers then begin again and drop what they know. What we ourselves release next begins new
+    epochs of our chains, whose numbers they may have seen too; and so do the boxes of feedback.
+    The caller owns the transaction.
     """
-    head = log.lock_heads([channel])[channel]
-    if after is None or after.epoch != head.epoch or after.seq <= head.seq or _was_lately(channel):
+    heads = log.lock_heads(_logs())
+    head = heads.get(channel)
+    is_ahead = head and after and after.epoch == head.epoch and after.seq > head.seq
+    if not is_ahead or head is None or _was_lately():
         return False
-    old, head.epoch = head.epoch, secrets.token_hex(4)
-    log.move_cursor(_name(channel), head.epoch)
+    seen, here = str(after), str(ChannelCursor(head.epoch, head.seq))
+    for name in heads.keys() - {JOURNAL}:
+        heads[name].epoch = secrets.token_hex(4)
     outbox.rename()
-    for chain in log.chains_of(settings().origin, [channel]).values():
-        succession.begin_after(channel, chain.epoch, chain.seq)
+    log.move_cursor(REWOUND, head.epoch)
+    for name, chain in log.chains_of(settings().origin, heads.keys()).items():
+        succession.begin_after(name, chain.epoch, chain.seq)
     audit.record(
-        "log.rewound",
-        actor_id=None,
-        subject=channel,
-        seen_by=seen_by,
-        seen=str(after),
-        head=f"{old}:{head.seq}",
-        epoch=head.epoch,
+        "log.rewound", actor_id=None, subject=channel, seen_by=seen_by, seen=seen, head=here
     )
-    logger.error("log rewound", channel=channel, seen_by=seen_by, seen=str(after), head=head.seq)
+    logger.error("logs rewound", channel=channel, seen_by=seen_by, seen=seen, head=here)
     return True
 
 
@@ -103,10 +102,11 @@ def own_items(
     return items_of(statement)
 
 
-def _was_lately(channel: str) -> bool:
-    last = db.session.get(Cursor, _name(channel), populate_existing=True)
+def _logs() -> list[str]:
+    """Return the channels of which we offer a log."""
+    return list(db.session.scalars(select(LogItem.channel).distinct()))
+
+
+def _was_lately() -> bool:
+    last = db.session.get(Cursor, REWOUND, populate_existing=True)
     return last is not None and clock.now() - last.moved_at < SELDOM
-
-
-def _name(channel: str) -> str:
-    return f"rewound {channel}"
