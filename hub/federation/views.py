@@ -200,7 +200,7 @@ def unfreeze(frozen_id: int) -> ResponseReturnValue:
             quarantine.retry_parked()
         flash(_("The node is trusted again. What waited is taken in."), "success")
     else:
-        flash(_("Say what you found out: the register keeps it."), "warning")
+        flash(_("Say what you found out: it stays in the audit trail."), "warning")
     return redirect(url_for(".peers"), 303)
 
 
