@@ -112,7 +112,7 @@ def _take(headquarters: str, channel: str, items: Sequence[Item]) -> bool:
         peer = registry.find_peer(headquarters)
         outcomes = Intake(sender_of(peer), channel).take(items) if peer else []
     for outcome in outcomes:
-        if outcome.code == "unknown_key":
+        if outcome.code in {"unknown_key", "early_key"}:
             raise VerificationError(outcome.code, outcome.reason)
     return bool(outcomes) and all(outcome.code is None for outcome in outcomes)
 
