@@ -1,27 +1,24 @@
 """What this node serves to its peers under `/fed`, and what it says of itself to everybody."""
 
-import gzip
 from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
-import zstandard
 from flask import Blueprint, Response, g, json, request
 from marshmallow import Schema, fields
-from sqlalchemy import select
 
 from hub import clock
 from hub.api import Blueprint as ApiBlueprint
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError, InvalidError
-from hub.federation import acknowledgements, feedback, protocol, relay, rotation
+from hub.federation import acknowledgements, feedback, protocol, relay, rewinding, rotation
+from hub.federation.packing import pack
 from hub.federation.receiving import Intake, Sender
 from hub.federation.shown import receipts_shown
 from hub.identity.access import anyone, scope
 from hub.identity.models import Scope
 from hub.journal import outbox
-from hub.journal.models import Chain
 from hub.journal.signing import node_keys
 from hub.registry import access, keys
 from hub.registry import service as registry
@@ -31,7 +28,6 @@ from hub.registry.throttle import quotas
 LARGEST = 8 * 1024 * 1024  # Bytes of an ingest.
 SOFTWARE = version("jingwei")
 LARGEST_KEY = 16 * 1024  # Bytes of a change of key.
-SMALLEST_PACKED = 1024  # Bytes from which compressing an answer pays.
 
 blueprint = Blueprint("fed", __name__)
 programs = ApiBlueprint(
@@ -84,7 +80,12 @@ def items(channel: str) -> Response:
     """Serve the items of a channel that follow a cursor, byte for byte as they were signed."""
     after = protocol.parse_cursor(request.args.get("after", ""))
     limit = max(1, min(_whole_number("limit", protocol.MAX_ITEMS), protocol.MAX_ITEMS))
-    page = relay.read_page(g.peer, channel, after, limit)
+    try:
+        page = relay.read_page(g.peer, channel, after, limit)
+    except relay.CursorAheadError:
+        with transaction():
+            rewinding.begin_anew(channel, after, seen_by=g.peer.origin)
+        raise
     acknowledgements.note(g.peer, {channel: str(after or "0")})
     return _answer(
         {
@@ -124,8 +125,19 @@ def ingest() -> Response:
 @access.peer("fed.publish")
 def ingest_head() -> Response:
     """Say what we have of the caller: the last release of its chain in each channel."""
-    rows = db.session.scalars(select(Chain).where(Chain.iss == g.peer.origin))
-    return _answer({"heads": {row.channel: f"{row.epoch}:{row.seq}" for row in rows}})
+    return _answer(rewinding.own_heads(g.peer))
+
+
+@blueprint.get("/fed/v1/ingest/items")
+@access.peer("fed.publish")
+def ingested() -> Response:
+    """Give the caller back what it published in a channel after a release of its own."""
+    channel = protocol.parse_channel(request.args.get("ch", ""))
+    after = protocol.parse_cursor(request.args.get("after", ""))
+    digest = request.args.get("digest")
+    limit = max(1, min(_whole_number("limit", protocol.MAX_ITEMS), protocol.MAX_ITEMS))
+    found = rewinding.own_items(g.peer, channel, after, digest, limit)
+    return _answer({"ch": channel, "items": [item.as_wire() for item in found]})
 
 
 @blueprint.get("/fed/v1/receipts")
@@ -277,15 +289,6 @@ def _body(names: set[str]) -> dict[str, Any]:
 
 def _answer(body: dict[str, Any]) -> Response:
     """Answer with JSON, packed as the caller understands."""
-    text = json.dumps(body).encode()
-    response = Response(text, content_type="application/json")
+    response = Response(json.dumps(body).encode(), content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
-    response.headers["Vary"] = "Accept-Encoding"
-    accepted = request.accept_encodings
-    if len(text) >= SMALLEST_PACKED and accepted.quality("zstd"):
-        response.set_data(zstandard.compress(text, 3))
-        response.headers["Content-Encoding"] = "zstd"
-    elif len(text) >= SMALLEST_PACKED and accepted.quality("gzip"):
-        response.set_data(gzip.compress(text, 6))
-        response.headers["Content-Encoding"] = "gzip"
-    return response
+    return pack(response)

@@ -8,7 +8,17 @@ import click
 from hub import clock
 from hub.config import settings
 from hub.database import db, transaction
-from hub.federation import joining, peering, puller, revocation, room, rotation, standing
+from hub.federation import (
+    freezing,
+    joining,
+    peering,
+    puller,
+    quarantine,
+    revocation,
+    room,
+    rotation,
+    standing,
+)
 from hub.federation.errors import PeerError
 from hub.journal import keyring
 from hub.journal.signing import node_keys
@@ -84,6 +94,18 @@ def peers() -> None:
         click.echo(f"{line}\t{peer.failure}" if peer.failure else line)
 
 
+@federation.command("unfreeze")
+@click.argument("origin")
+@click.option("--reason", required=True, help="What you found out; the audit log keeps it.")
+def unfreeze(origin: str, reason: str) -> None:
+    """Trust the node at ORIGIN again, which had signed two things that can't both be true."""
+    with transaction():
+        freezing.unfreeze(origin, reason=reason)
+    with transaction():  # Locks the journal, which comes before the audit log.
+        count = quarantine.retry_parked()
+    click.echo(f"{origin} is trusted again; {count} items that waited were taken in.")
+
+
 @federation.command("status")
 @click.pass_context
 def status(context: click.Context) -> None:
@@ -91,14 +113,16 @@ def status(context: click.Context) -> None:
 
     Asks no peer: it says what this node knows, also while nothing can be reached.
     """
-    found, obstacle = standing.standings(), room.obstacle()
+    found, obstacle, alarms = standing.standings(), room.obstacle(), freezing.alarms()
     if obstacle:
         click.echo(f"RED  {obstacle} {obstacle.fix}")
+    for alarm in alarms:
+        click.echo(f"RED  {alarm.origin} is frozen: {alarm.code}, served by {alarm.served_by}")
     for each in found:
         click.echo("\n     ".join(_lines_of(each)))
     if not found:
         click.echo("This node stands alone.")
-    context.exit(1 if obstacle or any(each.is_red for each in found) else 0)
+    context.exit(1 if obstacle or alarms or any(each.is_red for each in found) else 0)
 
 
 def _lines_of(each: standing.Standing) -> list[str]:

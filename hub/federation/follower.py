@@ -142,7 +142,6 @@ class Follower:
 
     def _rest(self, seconds: float) -> bool:
         """Wait, unless headquarters was reached again meanwhile; True when all shall stop."""
-        self._is_back.clear()
         end = monotonic() + seconds
         while (left := end - monotonic()) > 0 and not self._is_back.is_set():
             if self.stop.wait(min(left, SHORTEST)):
@@ -156,6 +155,9 @@ class Follower:
         pause = 0.0
         while not self._rest(pause):
             pause = POLL
+            if self._is_back.is_set():  # Whoever was away may have been restored meanwhile.
+                self._is_back.clear()
+                heads = None
             with self.app.app_context():
                 if settings().is_headquarters:
                     hinted = hint_partners(hinted)

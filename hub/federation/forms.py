@@ -98,6 +98,16 @@ class DiscardForm(FlaskForm):
     )
 
 
+class UnfreezingForm(FlaskForm):
+    """Why a node may be trusted again."""
+
+    reason = StringField(
+        _("What you found out"),
+        [DataRequired(), Length(max=500)],
+        description=_("It stays in the audit trail, with your name."),
+    )
+
+
 def refuse(field: Field, error: HubError) -> None:
     """Put what went wrong under a field of the form that is shown again."""
     values: dict[str, Any] = error.values

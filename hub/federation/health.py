@@ -69,7 +69,7 @@ TROUBLES = {
     ),
     "cursor_ahead": (
         mark("The other node was restored from a backup."),
-        mark("Ask its administrator to publish what is missing again."),
+        mark("It begins its log anew by itself. If this stays, ask its administrator."),
     ),
 }
 UNKNOWN = (

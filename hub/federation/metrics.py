@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from hub.config import Settings, of_this_node, settings
 from hub.database import db
 from hub.errors import NotFoundError
-from hub.federation import relay, room, standing
+from hub.federation import freezing, relay, room, standing
 from hub.federation.quarantine import Held
 from hub.identity import access
 from hub.journal import log
@@ -105,6 +105,8 @@ def _of_quarantine(held: dict[str, Held]) -> Iterator[Metric]:
     parked = {peer: numbers.parked for peer, numbers in held.items()}
     yield _each("quarantined_items", "Items held back.", quarantined)
     yield _each("parked_items", "Items held back until something arrives.", parked)
+    frozen = len(freezing.alarms())
+    yield _gauge("frozen_origins", "Contradictions at which a person must look.", frozen)
     dropped = CounterMetricFamily(
         "jingwei_quarantine_dropped", "Items for which quarantine had no room.", labels=["peer"]
     )

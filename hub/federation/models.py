@@ -1,10 +1,10 @@
-"""Tables of the federation: what was held back, and how far others have confirmed."""
+"""Tables of the federation: what was held back and why, and how far others have confirmed."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.database import Base
@@ -77,3 +77,25 @@ class Receipt(Base):
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # Of the release.
     nodes: Mapped[list[Any]]  # As on the wire.
     told_at: Mapped[datetime]  # By the clock of headquarters.
+
+
+class Frozen(Base):
+    """A node that signed two things of which only one can be true; both are kept as evidence.
+
+    Until a person has looked, nothing more of it is taken in or offered on.
+    """
+
+    __tablename__ = "frozen"
+
+    id: Mapped[int] = mapped_column(Position, primary_key=True, autoincrement=True)
+    origin: Mapped[str] = mapped_column(String(255))
+    channel: Mapped[str] = mapped_column(String(80))
+    code: Mapped[str] = mapped_column(String(40))  # fork or equivocation.
+    served_by: Mapped[str] = mapped_column(String(255))  # The node that handed us the second.
+    known: Mapped[str] = mapped_column(Text)  # The release that we had, as JSON of h, p and s.
+    other: Mapped[str] = mapped_column(Text)  # The release that contradicts it, likewise.
+    digest: Mapped[str] = mapped_column(String(64))  # Of the other.
+    frozen_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]
+
+    __table_args__ = (UniqueConstraint("origin", "digest"),)

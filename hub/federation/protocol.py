@@ -201,6 +201,16 @@ def parse_time(text: object) -> datetime:
         raise InvalidError("at", "not a time") from error
 
 
+def cursor_name(peer_origin: str, channel: str) -> str:
+    """Return the name of our cursor in the log that a peer offers of a channel."""
+    return f"pull {channel} {peer_origin}"
+
+
+def offer_name(peer_origin: str, channel: str) -> str:
+    """Return the name under which the head of that log is kept, as the peer last told it."""
+    return f"offer {channel} {peer_origin}"
+
+
 def claimed_authors(items: Sequence[Item]) -> set[str]:
     """Return the origins that the entries of these items claim; nothing is verified here."""
     return {origin for item in items if (origin := _claimed_origin(item.entry))}

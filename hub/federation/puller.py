@@ -5,13 +5,15 @@ from typing import Any
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
-from hub.federation import feedback, room
+from hub.federation import feedback, omissions, room
 from hub.federation.client import PeerClient
 from hub.federation.errors import MalformedError, RefusedError
 from hub.federation.protocol import (
     MAX_ITEMS,
     MAX_WAIT,
     Page,
+    cursor_name,
+    offer_name,
     parse_channel,
     parse_cursor,
     parse_page,
@@ -53,7 +55,7 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
     except HubError:
         _note_offers(peer_origin, offered)
         raise
-    if count or has_early():
+    if count or has_early() or omissions.are_due():
         with transaction():
             retry_parked()
     if peer_kind == PeerKind.HEADQUARTERS:
@@ -65,16 +67,6 @@ def pull_all() -> dict[str, int]:
     """Pull once from every peer that offers us anything; return the items served by each."""
     origins = [peer.origin for peer in registry.live_peers(*UPSTREAM)]
     return {origin: pull(origin) for origin in origins}
-
-
-def cursor_name(peer_origin: str, channel: str) -> str:
-    """Return the name of our cursor in the log that a peer offers of a channel."""
-    return f"pull {channel} {peer_origin}"
-
-
-def offer_name(peer_origin: str, channel: str) -> str:
-    """Return the name under which the head of that log is kept, as the peer last told it."""
-    return f"offer {channel} {peer_origin}"
 
 
 def _cursor(peer_origin: str, channel: str) -> str | None:

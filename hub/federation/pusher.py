@@ -9,7 +9,8 @@ from hub.config import settings
 from hub.database import db
 from hub.federation.client import PeerClient
 from hub.federation.errors import MalformedError, RefusedError
-from hub.federation.protocol import MAX_PAGE, ChannelCursor, parse_cursor
+from hub.federation.protocol import MAX_PAGE, ChannelCursor, parse_channel, parse_cursor
+from hub.federation.recovery import Told, recover
 from hub.journal.models import LOCAL, Chain, Entry, Release
 from hub.registry import service as registry
 from hub.registry.models import PeerKind
@@ -27,6 +28,7 @@ def push(headquarters: str, known: Heads | None = None) -> Heads:
 
     :param known: what the last push returned, to spare the question; None asks.
     :raises PeerError: when headquarters does not answer, or refuses for another reason than a gap.
+    :raises VerificationError: when what we lost in a restore can't be fetched back yet.
     """
     peer = registry.find_peer(headquarters)
     if peer is None:
@@ -64,11 +66,19 @@ def headquarters() -> str | None:
 
 
 def _ask_heads(client: PeerClient) -> Heads:
-    heads = client.get("/fed/v1/ingest/head").get("heads")
-    if not isinstance(heads, dict):
+    """Return what headquarters has of ours, once we have back what it has and we lost."""
+    answer = client.get("/fed/v1/ingest/head")
+    heads, digests = answer.get("heads"), answer.get("digests", {})
+    if not isinstance(heads, dict) or not isinstance(digests, dict):
         raise MalformedError(client.origin, "no heads")
-    found = {str(name): parse_cursor(str(text)) for name, text in heads.items()}
-    return {name: cursor for name, cursor in found.items() if cursor}
+    found = {parse_channel(str(n)): parse_cursor(str(text)) for n, text in heads.items()}
+    told = {
+        name: Told(cursor, str(digests[name]) if name in digests else None)
+        for name, cursor in found.items()
+        if cursor
+    }
+    recover(client, told)
+    return {name: end.place for name, end in told.items()}
 
 
 def _push_channel(client: PeerClient, chain: tuple[str, str, int], heads: Heads) -> None:

@@ -11,8 +11,8 @@ from sqlalchemy.orm import defer
 from hub.audit import service as audit
 from hub.database import db
 from hub.errors import HubError, NotFoundError, mark
-from hub.federation import relay, shelf
-from hub.federation.models import Quarantined
+from hub.federation import omissions, relay, shelf
+from hub.federation.models import Frozen, Quarantined
 from hub.federation.protocol import Item
 from hub.federation.receiving import PARKED, Intake, Outcome, Sender, sender_of
 from hub.journal.models import PUT, Entry, Release
@@ -122,11 +122,13 @@ def has_early() -> bool:
 def retry_parked() -> int:
     """Try again what waited for a key or for an earlier release; return how many came through.
 
-    Called in a transaction of its own after anything was taken in.
+    What waits for a frozen node is left alone. Called in a transaction of its own after anything
+    was taken in, and once a gap has lasted.
     """
+    frozen = select(Frozen.origin).where(Frozen.resolved_at.is_(None))
     rows = db.session.scalars(
         select(Quarantined)
-        .where(Quarantined.is_parked)
+        .where(Quarantined.is_parked, Quarantined.iss.not_in(frozen))
         .order_by(Quarantined.channel, Quarantined.iss, Quarantined.seq)
         .limit(MOST_RETRIED)
     ).all()
@@ -151,6 +153,7 @@ def _try(row: Quarantined, peer: Peer) -> Outcome:
         outcome = Outcome(outcome.digest, code, reason)
     row.is_parked = outcome.code in PARKED and row.is_parked
     row.code, row.reason = str(outcome.code), outcome.reason
+    omissions.judge(row)
     db.session.flush()
     return outcome
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from hub.cases.service import reading
+from hub.cases.service import reading, recovery
 from hub.config import settings
 from hub.database import db
 from hub.errors import HubError
-from hub.federation import directory, revocation, shelf
+from hub.federation import directory, freezing, revocation, shelf
+from hub.federation.epochs import check_place
 from hub.federation.protocol import MAX_VIA, Item, claim, claimed_digest
 from hub.journal import log
 from hub.journal.errors import VerificationError
@@ -31,7 +32,8 @@ from hub.registry import service as registry
 from hub.registry import trust
 from hub.registry.models import NodeKey, Peer, PeerKind
 
-PARKED = frozenset({"unknown_key", "early_key", "gap"})  # What is missing may still arrive.
+# What is missing may still arrive, or a person must look first.
+PARKED = frozenset({"unknown_key", "early_key", "gap", freezing.HELD})
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Intake:
         """Take in what can be taken in and quarantine the rest; one outcome for each item."""
         self._heads = log.lock_heads([self.channel] if settings().is_headquarters else [])
         self._prepare(items)
+        self._bench = freezing.Bench(self.sender.origin, self._key_of, items)
         outcomes = [self._take(item) for item in items]
         self._store()
         if self._has_held_back:
@@ -112,8 +115,9 @@ class Intake:
             key = self._find_key(release.statement["iss"], kid_of(release.signed.header))
             revocation.check_counts(key, release)
             self._check_accepted(release.statement)
-            self._check_chain(release.statement)
-            self._check_revision(release.statement)
+            with self._bench.judging(item, release, self._store):
+                self._check_chain(release.statement)
+                self._check_revision(release)
             entry = self._entry_of(item, release)
         except HubError as error:
             return self._refuse(item, digest, error)
@@ -165,27 +169,25 @@ class Intake:
 
     def _check_chain(self, statement: dict[str, Any]) -> None:
         """Refuse what is not the next release of its issuer in this channel."""
-        iss, epoch, seq = statement["iss"], statement["epoch"], statement["seq"]
+        iss = statement["iss"]
         if iss not in self._chains:
             chain = log.chains_of(iss, [self.channel]).get(self.channel)
             self._chains[iss] = (chain.epoch, chain.seq, chain.digest) if chain else ("", 0, "")
-        last_epoch, last_seq, last_digest = self._chains[iss]
-        if last_epoch and epoch != last_epoch:
-            if seq != 1 or statement.get("after") != {"epoch": last_epoch, "seq": last_seq}:
-                raise VerificationError("superseded_epoch", "of another incarnation of its log")
-        elif seq > last_seq + 1:
-            raise VerificationError("gap", f"follows {seq - 1}, and we have {last_seq}")
-        elif seq <= last_seq or statement["prev"] != (last_digest or None):
-            raise VerificationError("fork", f"contradicts release {min(seq, last_seq)}")
+        if self._chains[iss][0] not in {"", statement["epoch"]}:
+            self._store()  # Whether an epoch is new is known by what is stored.
+        check_place(statement, *self._chains[iss])
 
-    def _check_revision(self, statement: dict[str, Any]) -> None:
-        known = self._revisions.get((statement["iss"], statement["id"], statement["rev"]))
-        if known not in {None, statement["digest"]}:
-            raise VerificationError("equivocation", "the same revision with another content")
+    def _check_revision(self, release: VerifiedRelease) -> None:
+        statement = release.statement
         # Without its entry nothing else would show whose text this release puts into a channel.
         issuer = self._issuers.get(statement["digest"], statement["iss"])
         if statement["op"] == PUT and issuer != statement["iss"]:
             raise VerificationError("foreign_origin", "not this issuer's to release")
+        key = (statement["iss"], statement["id"], statement["rev"])
+        if self._revisions.get(key) not in {None, statement["digest"]}:
+            if not freezing.is_lifted(release):
+                raise VerificationError("equivocation", "the same revision with another content")
+            self._revisions[key] = statement["digest"]  # A person lets the later one count.
 
     def _entry_of(self, item: Item, release: VerifiedRelease) -> VerifiedEntry | None:
         """Return the entry of an item; a bad one is quarantined and its release kept.
@@ -244,6 +246,7 @@ class Intake:
         self._pending = []
         if changes:
             reading.receive(changes)
+            recovery.catch_up([c for c in changes if c.origin == settings().origin])
 
     def _refuse(self, item: Item, digest: str, error: HubError) -> Outcome:
         # At ingest the sender keeps what we lack and sends it again: nothing to keep here.

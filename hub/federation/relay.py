@@ -4,9 +4,10 @@ import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, func, select
 
 from hub import clock
 from hub.config import Settings, of_this_node, settings
@@ -125,26 +126,31 @@ def read_page(peer: Caller, channel: str, after: ChannelCursor | None, limit: in
     return Page(channel, head.epoch, max(head.seq, items[-1].seq if items else 0), items)
 
 
+SIGNED = (
+    Release.op,
+    Release.header,
+    Release.payload,
+    Release.signature,
+    Entry.header,
+    Entry.payload,
+    Entry.signature,
+)
+IS_ITS_ENTRY = and_(Entry.digest == Release.entry_digest, Entry.origin == Release.origin)
+
+
 def _items(channel: str, after: int, limit: int) -> list[Item]:
-    is_its_entry = and_(Entry.digest == Release.entry_digest, Entry.origin == Release.origin)
-    statement = (
-        select(
-            LogItem.seq,
-            LogItem.via,
-            Release.op,
-            Release.header,
-            Release.payload,
-            Release.signature,
-            Entry.header,
-            Entry.payload,
-            Entry.signature,
-        )
+    return items_of(
+        select(LogItem.seq, LogItem.via, *SIGNED)
         .join(Release, Release.position == LogItem.position)
-        .outerjoin(Entry, is_its_entry)
+        .outerjoin(Entry, IS_ITS_ENTRY)
         .where(LogItem.channel == channel, LogItem.seq > after)
         .order_by(LogItem.seq)
         .limit(limit)
     )
+
+
+def items_of(statement: Select[*tuple[Any, ...]]) -> list[Item]:
+    """Return what rows of seq, via and SIGNED hold, as many as fit into a page."""
     items: list[Item] = []
     size = 0
     for seq, via, op, *parts in db.session.execute(statement):

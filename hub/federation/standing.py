@@ -12,8 +12,8 @@ from sqlalchemy import or_, select
 from hub import clock
 from hub.database import db
 from hub.errors import HubError, mark
-from hub.federation import health, puller, quarantine, relay
-from hub.federation.protocol import parse_cursor
+from hub.federation import health, omissions, puller, quarantine, relay
+from hub.federation.protocol import cursor_name, offer_name, parse_cursor
 from hub.federation.quarantine import Held
 from hub.journal.models import Cursor
 from hub.registry import service as registry
@@ -27,6 +27,10 @@ STATES = {
         mark("The connection is not confirmed yet."),
         mark("Compare the fingerprints by telephone; each side confirms."),
     ),
+    PeerState.FROZEN: (
+        mark("Its signing key was revoked."),
+        mark("Invite it again; it joins with another key."),
+    ),
     PeerState.SUSPENDED: (
         mark("The connection is suspended here."),
         mark("It goes on from where it was stopped once an administrator says so."),
@@ -35,6 +39,10 @@ STATES = {
 SILENT = (
     mark("Nothing heard from it for a while."),
     mark("Ask whether that node is running and reaches this one."),
+)
+LEAVES_OUT = (
+    mark("It does not serve all that others have published."),
+    mark("Ask its administrator what became of it."),
 )
 LAGGING = (
     mark("This node is behind what the other one offers and gets no further."),
@@ -80,11 +88,14 @@ class Standing:
 def standings() -> list[Standing]:
     """Return how it stands with each peer: headquarters first, then by name."""
     held, places, now = quarantine.held_by_peer(), _places(), clock.now()
+    unfair = omissions.by_peer()
     found = []
     for peer in registry.peers():
         lag = _lag_of(peer, places, now) if peer.kind in puller.UPSTREAM else None
         silence = int((now - peer.seen_at).total_seconds()) if peer.seen_at else None
         trouble = _trouble_of(peer, lag, now)
+        if trouble is None and peer.origin in unfair:
+            trouble = Trouble(*LEAVES_OUT, omissions.OMITTED)
         mine = held.get(peer.origin, Held())
         found.append(Standing(peer, lag, silence, trouble, reads(peer), mine))
     return found
@@ -127,8 +138,8 @@ def _lag_of(peer: Peer, places: Mapping[str, tuple[str, datetime]], now: datetim
 def _behind(
     peer: Peer, channel: str, places: Mapping[str, tuple[str, datetime]], now: datetime
 ) -> Lag:
-    head, told_at = places.get(puller.offer_name(peer.origin, channel), ("0", now))
-    ours, moved_at = places.get(puller.cursor_name(peer.origin, channel), ("0", told_at))
+    head, told_at = places.get(offer_name(peer.origin, channel), ("0", now))
+    ours, moved_at = places.get(cursor_name(peer.origin, channel), ("0", told_at))
     try:
         there, here = parse_cursor(head), parse_cursor(ours)
     except HubError:

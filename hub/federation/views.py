@@ -9,12 +9,30 @@ from flask_babel import gettext as _
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError, NotFoundError
-from hub.federation import acknowledgements, health, joining, peering, room, standing
-from hub.federation.forms import ConfirmationForm, InvitationForm, JoinForm, refuse
+from hub.federation import (
+    acknowledgements,
+    freezing,
+    health,
+    joining,
+    omissions,
+    peering,
+    quarantine,
+    room,
+    standing,
+)
+from hub.federation.forms import (
+    ConfirmationForm,
+    InvitationForm,
+    JoinForm,
+    UnfreezingForm,
+    refuse,
+)
 from hub.federation.labels import KIND_LABELS, STATE_LABELS
+from hub.federation.models import Frozen
 from hub.federation.shown import receipts_shown
 from hub.identity import access
 from hub.identity.models import Role
+from hub.journal import succession
 from hub.journal.signing import node_keys
 from hub.registry.models import Peer, PeerKind
 
@@ -83,6 +101,10 @@ def peers() -> ResponseReturnValue:
         behind=acknowledgements.lags(),
         standings=standing.standings(),
         obstacle=room.obstacle(),
+        omissions=omissions.by_peer(),
+        alarms=[(alarm, freezing.versions_of(alarm)) for alarm in freezing.alarms()],
+        recovering=[row.channel for row in succession.waiting()],
+        unfreezing=UnfreezingForm(formdata=None),
         quota=(config.peer_requests_per_minute, config.peer_entries_per_minute),
         fingerprint=peering.grouped(node_keys().fingerprint),
         grouped=peering.grouped,
@@ -161,6 +183,25 @@ def receipts(case_id: UUID) -> ResponseReturnValue:
     return render_template(
         "federation/receipts.html", work=work, overview=overview, is_current=is_current
     )
+
+
+@blueprint.post("/admin/federation/frozen/<int:frozen_id>/resolution")
+@administrator
+def unfreeze(frozen_id: int) -> ResponseReturnValue:
+    """Trust a node again that contradicted itself, and try what waited."""
+    form, alarm = UnfreezingForm(), db.session.get(Frozen, frozen_id)
+    if alarm is None:
+        raise NotFoundError
+    origin = alarm.origin
+    if form.validate_on_submit():
+        with transaction():
+            freezing.unfreeze(origin, reason=form.reason.data or "", actor_id=g.actor.person_id)
+        with transaction():  # Locks the journal, which comes before the audit log.
+            quarantine.retry_parked()
+        flash(_("The node is trusted again. What waited is taken in."), "success")
+    else:
+        flash(_("Say what you found out: it stays in the audit trail."), "warning")
+    return redirect(url_for(".peers"), 303)
 
 
 def _find(peer_id: UUID) -> Peer:

@@ -3,6 +3,17 @@
 from hub.errors import HubError, mark
 
 
+class RecoveringError(HubError):
+    """This node was restored from a backup, and has yet to fetch what it published since."""
+
+    status = 503
+    code = "recovering"
+    message = mark(
+        "This node was restored from a backup and is fetching what it had published since. "
+        "Nothing is lost; try again in a minute."
+    )
+
+
 class VerificationError(HubError):
     """Bytes that arrived are not what they claim to be."""
 

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from hub import clock
 from hub.config import settings
 from hub.database import db, insert_missing, upsert
+from hub.journal import succession
 from hub.journal.models import (
     JOURNAL,
     LOCAL,
@@ -167,6 +168,20 @@ def drop_cursor(name: str) -> None:
     db.session.execute(db.delete(Cursor).where(Cursor.name == name))
 
 
+def reissue(channel: str, entry_ids: Collection[str]) -> list[Change]:
+    """Release again what we last said of these entries in a channel, in the order we said it."""
+    here = settings().origin
+    statement = select(Live).where(
+        Live.iss == here, Live.channel == channel, Live.entry_id.in_(entry_ids)
+    )
+    turns = []
+    for live in db.session.scalars(statement.order_by(Live.seq)):
+        document = {"id": live.entry_id, "rev": live.rev, "origin": live.origin}
+        put, lost = ({channel}, set()) if live.op == PUT else (set(), {channel})
+        turns.append(Turn(document, live.entry_digest, put, lost))
+    return issue(turns) if turns else []
+
+
 def _digest_before(entry_id: str, rev: int) -> str | None:
     statement = (
         select(Entry.digest)
@@ -201,13 +216,16 @@ def issue(turns: Sequence[Turn]) -> list[Change]:
     turns = [*turns, *_children_leaving(turns)]
     channels = {channel for turn in turns for channel in (*turn.put, *turn.lost)}
     heads = lock_heads(channels - {LOCAL})
-    chains = chains_of(settings().origin, channels)
+    successions = succession.take_over(channels)
+    chains = chains_of(settings().origin, channels - successions.keys())
     ends = {name: (chain.epoch, chain.seq, chain.digest) for name, chain in chains.items()}
     appended = []
     for turn in turns:
         for channel in sorted({*turn.put, *turn.lost}):
             op = PUT if channel in turn.put else RETRACT
             statement = _statement(channel, op, turn, ends.get(channel))
+            if old := successions.pop(channel, None):
+                statement["after"] = old
             release = node_keys().sign(statement, RELEASE)
             ends[channel] = (statement["epoch"], statement["seq"], release.digest)
             appended.append(Appended(release, statement, None, turn.document, 0, channel != LOCAL))

@@ -106,6 +106,23 @@ class Head(Base):
     seq: Mapped[int] = mapped_column(Position)
 
 
+class Recovery(Base):
+    """A channel of which headquarters has more of our own chain than we: we were restored.
+
+    While it waits, nothing is released there, so that no number is given out twice. What can't
+    be fetched back is given up: then our next release there begins a new epoch after this place.
+    """
+
+    __tablename__ = "recovery"
+
+    channel: Mapped[str] = mapped_column(String(80), primary_key=True)
+    epoch: Mapped[str] = mapped_column(String(20))  # Of our chain, as headquarters has it.
+    seq: Mapped[int] = mapped_column(Position)
+    digest: Mapped[str | None] = mapped_column(String(64))  # Of that release, where it was said.
+    is_waiting: Mapped[bool]
+    noted_at: Mapped[datetime]
+
+
 class LogItem(Base):
     """Item `seq` of what this node offers to the readers of a channel."""
 

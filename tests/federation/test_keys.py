@@ -12,7 +12,7 @@ from sqlalchemy import select
 from hub import clock
 from hub.audit.models import AuditEntry
 from hub.database import db, transaction
-from hub.federation import joining, puller, pusher, revocation, rotation
+from hub.federation import freezing, joining, puller, pusher, revocation, rotation
 from hub.federation.cli import federation as commands
 from hub.federation.errors import RefusedError
 from hub.federation.protocol import parse_items
@@ -380,6 +380,8 @@ def test_signed_again_it_appears_again(federation: Federation, time: Time) -> No
     for node in (federation.headquarters, federation.beta):
         assert titles(node) == ["以前", "以后", "新的", "等着"]
         assert quarantine(node) == []
+        with node.app_context():
+            assert freezing.alarms() == [], "the same under another key contradicts nothing"
     assert signers(federation.alpha, GROUP)[0] == kid
     assert kid not in signers(federation.alpha, GROUP)[1:]
 
@@ -428,6 +430,8 @@ def test_what_a_thief_published_makes_room_for_the_true_one(
     federation.sync()
     assert titles(federation.beta) == ["以前", "真的"]
     assert quarantine(federation.beta) == ["revoked_key"], "what the thief wrote is evidence"
+    with federation.beta.app_context():
+        assert freezing.alarms() == []
 
 
 def test_a_withdrawal_after_the_cutoff_does_not_count_either(
