@@ -77,3 +77,17 @@ class Receipt(Base):
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # Of the release.
     nodes: Mapped[list[Any]]  # As on the wire.
     told_at: Mapped[datetime]  # By the clock of headquarters.
+
+
+class Listed(Base):
+    """An entry that a peer has live, noted while we bootstrap from its snapshot.
+
+    What we have live and it does not is hidden at the end; then these rows go.
+    """
+
+    __tablename__ = "listed"
+
+    peer: Mapped[str] = mapped_column(String(255), primary_key=True)  # Its origin.
+    channel: Mapped[str] = mapped_column(String(80), primary_key=True)
+    iss: Mapped[str] = mapped_column(String(255), primary_key=True)
+    entry_id: Mapped[str] = mapped_column(String(36), primary_key=True)

@@ -12,7 +12,7 @@ from hub.database import db
 from hub.errors import HubError
 from hub.federation import directory, revocation, shelf
 from hub.federation.protocol import MAX_VIA, Item, claim, claimed_digest
-from hub.journal import log
+from hub.journal import log, repair
 from hub.journal.errors import VerificationError
 from hub.journal.holding import kid_of
 from hub.journal.models import (
@@ -20,18 +20,21 @@ from hub.journal.models import (
     GROUP,
     PUT,
     RETRACT,
+    Change,
     Entry,
     Live,
     LogItem,
     Release,
     partner_channel,
 )
+from hub.journal.repair import Taken
 from hub.journal.verification import VerifiedEntry, VerifiedRelease, verify_entry, verify_release
 from hub.registry import service as registry
 from hub.registry import trust
 from hub.registry.models import NodeKey, Peer, PeerKind
 
 PARKED = frozenset({"unknown_key", "early_key", "gap"})  # What is missing may still arrive.
+PASSED = "passed"  # Superseded before we began a chain, from a snapshot: of no use any more.
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,11 @@ class Intake:
     channel: str
     _keys: dict[tuple[str, str], NodeKey | None] = field(default_factory=dict)
     _enterprises: dict[str, str | None] = field(default_factory=dict)
-    _known: dict[str, int] = field(default_factory=dict)  # Release digest → position.
+    _known: set[str] = field(default_factory=set)  # Digests of releases.
     _chains: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     _revisions: dict[tuple[str, str, int], str] = field(default_factory=dict)
     _issuers: dict[str, str] = field(default_factory=dict)  # Entry digest → who may release it.
-    _pending: list[tuple[VerifiedRelease, VerifiedEntry | None, int, bool]] = field(
-        default_factory=list
-    )
+    _pending: list[Taken] = field(default_factory=list)
     _has_held_back: bool = False
 
     def take(self, items: Sequence[Item]) -> list[Outcome]:
@@ -84,12 +85,8 @@ class Intake:
     def _prepare(self, items: Iterable[Item]) -> None:
         """Ask the database once for the whole page, not once for each item."""
         digests = {d for item in items if (d := claimed_digest(item.release))}
-        rows = db.session.execute(
-            select(Release.digest, Release.position).where(
-                Release.digest.in_(digests), ~Release.is_held
-            )
-        )
-        self._known = {row.digest: row.position for row in rows}
+        known = select(Release.digest).where(Release.digest.in_(digests), ~Release.is_held)
+        self._known = set(db.session.scalars(known))
         ids = {str(i) for item in items if (i := claim(item.release, "id"))}
         for table, digest in ((Entry, Entry.digest), (Live, Live.entry_digest)):
             found = db.session.execute(
@@ -176,6 +173,10 @@ class Intake:
         elif seq > last_seq + 1:
             raise VerificationError("gap", f"follows {seq - 1}, and we have {last_seq}")
         elif seq <= last_seq or statement["prev"] != (last_digest or None):
+            self._store()
+            place = (iss, epoch, seq)
+            if seq <= last_seq and place not in repair.releases_at(self.channel, [place]):
+                raise VerificationError(PASSED, "before the place where we began this chain")
             raise VerificationError("fork", f"contradicts release {min(seq, last_seq)}")
 
     def _check_revision(self, statement: dict[str, Any]) -> None:
@@ -219,7 +220,7 @@ class Intake:
         statement = release.statement
         digest = release.signed.digest
         self._chains[statement["iss"]] = (statement["epoch"], statement["seq"], digest)
-        self._known[digest] = 0
+        self._known.add(digest)
         key = (statement["iss"], statement["id"], statement["rev"])
         self._revisions[key] = statement["digest"]
 
@@ -239,13 +240,18 @@ class Intake:
             self._chains.clear()
 
     def _store(self) -> None:
-        changes = log.append_received(self._pending, self._heads)
+        changes = self._append(self._pending)
         revocation.forget_held(self.channel, [release for release, *_ in self._pending])
         self._pending = []
         if changes:
             reading.receive(changes)
 
+    def _append(self, items: Sequence[Taken]) -> list[Change]:
+        return log.append_received(items, self._heads)
+
     def _refuse(self, item: Item, digest: str, error: HubError) -> Outcome:
+        if error.code == PASSED:
+            return Outcome(digest)
         # At ingest the sender keeps what we lack and sends it again: nothing to keep here.
         if not (self.sender.is_ingest and error.code in PARKED):
             self._quarantine(item, error.code, str(error), is_parked=error.code in PARKED)
