@@ -8,7 +8,7 @@ from hub.cases import api as cases_api
 from hub.cases import views as cases_views
 from hub.config import Settings
 from hub.federation import api as federation_api
-from hub.federation import metrics, oauth, oversight
+from hub.federation import metrics, oauth, oversight, repair_api
 from hub.federation import views as federation_views
 from hub.federation.feeds import views as feeds_views
 from hub.identity import access, sessions
@@ -30,7 +30,7 @@ def create_app(config: Settings | None = None) -> Flask:
     access.init_app(app)
     for views in (cases_views, search_views, identity_views, federation_views, oversight):
         app.register_blueprint(views.blueprint)
-    for wire in (oauth, federation_api, feeds_views, metrics):
+    for wire in (oauth, federation_api, repair_api, feeds_views, metrics):
         app.register_blueprint(wire.blueprint)
     parts = [cases_api.blueprint, search_api.blueprint]
     api.init_app(app, [*parts, federation_api.programs, registry_api.blueprint])

@@ -44,6 +44,7 @@ class Settings:
     peer_requests_per_minute: int = 1200  # That one web process answers one peer.
     peer_entries_per_minute: int = 6000  # That one web process takes in from one peer.
     metrics_token: str = ""  # Bearer token of /metrics; empty means closed.
+    log_days: int = 400  # Days for which what was superseded stays in the logs for peers.
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> "Settings":

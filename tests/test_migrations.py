@@ -1,6 +1,6 @@
 """Migrations on both databases: up, down, up, and in step with the models."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,15 +13,16 @@ from sqlalchemy import inspect, text
 from hub import create_app, schema
 from hub.config import Settings
 from hub.database import MIGRATIONS, Base, db
+from tests.conftest import Provide
 
 
 @pytest.fixture
-def empty(tmp_path: Path, database_url: Callable[[str, Path], str]) -> Iterator[Flask]:
+def empty(tmp_path: Path, database_url: Provide) -> Iterator[Flask]:
     """Return a node whose database has no tables yet."""
     home = tmp_path / "empty"
     home.mkdir()
     config = Settings(
-        home=home, database_url=database_url("empty", home), secret_key="only for tests"
+        home=home, database_url=database_url("empty", home, None), secret_key="only for tests"
     )
     app = create_app(config)
     with app.app_context():

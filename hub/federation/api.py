@@ -41,7 +41,7 @@ def describe() -> Response:
     """Say who this node is."""
     config = settings()
     signing, token = node_keys().signing_jwk, keys.own_token_jwk()
-    return _answer(
+    return answer(
         {
             "v": protocol.VERSION,
             "node": config.origin,
@@ -60,7 +60,7 @@ def describe() -> Response:
 def channels() -> Response:
     """List the channels open to the caller; with `wait`, once one of them has moved."""
     seen = protocol.parse_seen(request.args.get("seen", ""))
-    seconds = min(_whole_number("wait", 0), protocol.MAX_WAIT)
+    seconds = min(whole_number("wait", 0), protocol.MAX_WAIT)
     acknowledgements.note(g.peer, seen)
     granted = relay.granted_channels(g.peer)
     if seconds:
@@ -71,7 +71,7 @@ def channels() -> Response:
         granted = relay.granted_channels(registry.renew(g.peer))
     heads, mail = relay.heads_of(granted), feedback.waiting_for(g.peer.origin)
     listed = [{"ch": name, "head": str(heads[name]) if name in heads else "0"} for name in granted]
-    return _answer({"channels": listed} | ({"feedback": mail} if mail else {}))
+    return answer({"channels": listed} | ({"feedback": mail} if mail else {}))
 
 
 @blueprint.get("/fed/v1/channels/<channel>/items")
@@ -79,15 +79,16 @@ def channels() -> Response:
 def items(channel: str) -> Response:
     """Serve the items of a channel that follow a cursor, byte for byte as they were signed."""
     after = protocol.parse_cursor(request.args.get("after", ""))
-    limit = max(1, min(_whole_number("limit", protocol.MAX_ITEMS), protocol.MAX_ITEMS))
+    limit = max(1, min(whole_number("limit", protocol.MAX_ITEMS), protocol.MAX_ITEMS))
     try:
         page = relay.read_page(g.peer, channel, after, limit)
     except relay.CursorAheadError:
         with transaction():
             rewinding.begin_anew(channel, after, seen_by=g.peer.origin)
         raise
-    acknowledgements.note(g.peer, {channel: str(after or "0")})
-    return _answer(
+    if request.args.get("confirm") != "0":  # Said by readers that still show what is gone.
+        acknowledgements.note(g.peer, {channel: str(after or "0")})
+    return answer(
         {
             "ch": page.channel,
             "epoch": page.epoch,
@@ -118,14 +119,14 @@ def ingest() -> Response:
         for index, o in enumerate(outcomes)
         if o.code
     ]
-    return _answer({"accepted": accepted, "refused": refused})
+    return answer({"accepted": accepted, "refused": refused})
 
 
 @blueprint.get("/fed/v1/ingest/head")
 @access.peer("fed.publish")
 def ingest_head() -> Response:
     """Say what we have of the caller: the last release of its chain in each channel."""
-    return _answer(rewinding.own_heads(g.peer))
+    return answer(rewinding.own_heads(g.peer))
 
 
 @blueprint.get("/fed/v1/ingest/items")
@@ -135,9 +136,9 @@ def ingested() -> Response:
     channel = protocol.parse_channel(request.args.get("ch", ""))
     after = protocol.parse_cursor(request.args.get("after", ""))
     digest = request.args.get("digest")
-    limit = max(1, min(_whole_number("limit", protocol.MAX_ITEMS), protocol.MAX_ITEMS))
+    limit = max(1, min(whole_number("limit", protocol.MAX_ITEMS), protocol.MAX_ITEMS))
     found = rewinding.own_items(g.peer, channel, after, digest, limit)
-    return _answer({"ch": channel, "items": [item.as_wire() for item in found]})
+    return answer({"ch": channel, "items": [item.as_wire() for item in found]})
 
 
 @blueprint.get("/fed/v1/receipts")
@@ -146,7 +147,7 @@ def receipts() -> Response:
     """Tell the issuer of a release who has taken it in, and nobody else anything."""
     release = acknowledgements.release_of(g.peer.origin, request.args.get("release", ""))
     standings = acknowledgements.standings_of(release)
-    return _answer(
+    return answer(
         {
             "release": release.digest,
             "at": protocol.format_time(clock.now()),
@@ -212,7 +213,7 @@ def take_feedback() -> Response:
         for index, o in enumerate(outcomes)
         if o.code
     ]
-    return _answer({"accepted": [o.digest for o in outcomes if not o.code], "refused": refused})
+    return answer({"accepted": [o.digest for o in outcomes if not o.code], "refused": refused})
 
 
 @blueprint.get("/fed/v1/feedback")
@@ -223,7 +224,7 @@ def give_feedback() -> Response:
     with transaction():
         mail = feedback.mail_for(g.peer.origin, after)
     items = [{"seq": number, "entry": wire} for number, wire in mail.items]
-    return _answer({"epoch": mail.epoch, "items": items})
+    return answer({"epoch": mail.epoch, "items": items})
 
 
 @blueprint.post("/fed/v1/keys")
@@ -234,12 +235,12 @@ def change_key() -> Response:
     body = _body({"jwk", "proof"})
     try:
         with transaction():
-            answer = rotation.admit(g.peer, body)
+            admitted = rotation.admit(g.peer, body)
     except HubError as error:
         with transaction():
             rotation.note_refusal(g.peer, error)
         raise
-    return _answer(answer)
+    return answer(admitted)
 
 
 @blueprint.post("/fed/v1/hint")
@@ -258,7 +259,7 @@ def status() -> Response:
     """Say in numbers how this node stands, as far as it concerns the caller."""
     granted = relay.granted_channels(g.peer)
     heads, oldest = relay.heads_of(granted), relay.oldest_of(granted)
-    return _answer(
+    return answer(
         {
             "v": protocol.VERSION,
             "version": SOFTWARE,
@@ -271,7 +272,11 @@ def status() -> Response:
     )
 
 
-def _whole_number(name: str, default: int) -> int:
+def whole_number(name: str, default: int) -> int:
+    """Return a parameter of the request.
+
+    :raises InvalidError: when it is no whole number of at most nine digits.
+    """
     text = request.args.get(name) or str(default)
     if not text.isdecimal() or len(text) > 9:
         raise InvalidError(name, "not a whole number")
@@ -287,7 +292,7 @@ def _body(names: set[str]) -> dict[str, Any]:
     return body
 
 
-def _answer(body: dict[str, Any]) -> Response:
+def answer(body: dict[str, Any]) -> Response:
     """Answer with JSON, packed as the caller understands."""
     response = Response(json.dumps(body).encode(), content_type="application/json")
     response.headers["Cache-Control"] = "no-store"

@@ -14,6 +14,7 @@ from hub.federation import (
     peering,
     puller,
     quarantine,
+    reconciling,
     revocation,
     room,
     rotation,
@@ -216,6 +217,35 @@ def replace(code: str) -> None:
     with transaction():
         joining.keep(admission)
     click.echo(f"{peering.grouped(following.fingerprint)} counts from now on.")
+
+
+@federation.command("reconcile")
+@click.pass_context
+def reconcile(context: click.Context) -> None:
+    """Compare now what we hold with what each peer has live, and mend what differs."""
+    failed = False
+    for peer in registry.live_peers(*puller.UPSTREAM):
+        origin, channels = peer.origin, puller.expected(peer)
+        for channel in channels:
+            try:
+                found = reconciling.compare(origin, channel)
+                click.echo(f"{origin}\t{channel}\t{_said(found)}")
+            except PeerError as error:
+                db.session.rollback()
+                click.echo(f"{origin}\t{channel}\t{error}", err=True)
+                failed = True
+    context.exit(1 if failed else 0)
+
+
+def _said(found: reconciling.Difference | None) -> str:
+    """Return what a comparison found, in words."""
+    if found is None:
+        return "not compared: the two stand at different places; pull, and try again"
+    if found.is_bootstrapped:
+        return "taken anew from the snapshot"
+    if not found.lacking and not found.stale:
+        return "equal"
+    return f"{found.lacking} fetched again, {found.stale} hidden"
 
 
 def _end_of(day: datetime | None) -> datetime | None:

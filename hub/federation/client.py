@@ -8,7 +8,7 @@ import io
 import json
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from threading import Lock
@@ -35,6 +35,8 @@ from hub.federation.transport import CONNECT, make_session
 from hub.registry import dpop, tokens
 from hub.registry.addresses import is_origin
 from hub.registry.models import Peer, PeerKind
+
+Into = Callable[[bytes], object] | None
 
 LARGEST = 8 * 1024 * 1024  # Bytes of an answer, as sent and as unpacked.
 LONGEST = 30.0  # Seconds that an answer may take; held requests add what they wait.
@@ -121,11 +123,18 @@ class PeerClient:
         """Return what the peer answers to an authorised POST of JSON; see `get`."""
         return self._authorised("POST", path, json=body, timeout=timeout)
 
+    def download(self, path: str) -> bytes:
+        """Return the body of an answer to an authorised GET, whatever it is; see `get`."""
+        bodies: list[bytes] = []
+        self._authorised("GET", path, timeout=LONGEST, into=bodies.append)
+        return b"".join(bodies)
+
     def ask(
-        self, method: str, path: str, *, timeout: float = LONGEST, **sent: Any
+        self, method: str, path: str, *, timeout: float = LONGEST, into: Into = None, **sent: Any
     ) -> dict[str, Any]:
         """Return what the peer answers to a request that carries no access token.
 
+        :param into: takes the body of a good answer, which need not be JSON then.
         :param sent: params, json, data or headers, as the requests library takes them.
         """
         ends = time.monotonic() + timeout
@@ -143,7 +152,10 @@ class PeerClient:
             )
             with response:
                 self._compare_clocks(response)
-                return self._read(response, ends)
+                if into is None or response.status_code != 200:
+                    return self._read(response, ends)
+                into(self._body(response, ends))
+                return {}
         except (requests.RequestException, HTTPError, OSError) as error:
             raise UnreachableError(self.origin, _reason(error)) from error
 

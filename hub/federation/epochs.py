@@ -5,22 +5,28 @@ from typing import Any
 from sqlalchemy import select
 
 from hub.database import db
+from hub.journal import repair
 from hub.journal.errors import VerificationError
 from hub.journal.models import Release
 from hub.registry import service as registry
+
+PASSED = "passed"  # Superseded before we began a chain, from a snapshot: of no use any more.
 
 
 def check_place(statement: dict[str, Any], epoch: str, seq: int, digest: str) -> None:
     """Refuse a release that does not follow the last one that we have of its issuer.
 
     :param epoch: of that last one; empty when there is none, and then all of these are.
-    :raises VerificationError: with the codes superseded_epoch, gap, fork, malformed.
+    :raises VerificationError: with the codes superseded_epoch, gap, fork, malformed, passed.
     """
     if epoch and statement["epoch"] != epoch:
         _check_epoch(statement, epoch, seq)
     elif statement["seq"] > seq + 1:
         raise VerificationError("gap", f"follows {statement['seq'] - 1}, and we have {seq}")
     elif statement["seq"] <= seq or statement["prev"] != (digest or None):
+        place = (statement["iss"], statement["epoch"], statement["seq"])
+        if statement["seq"] <= seq and place not in repair.releases_at(statement["ch"], [place]):
+            raise VerificationError(PASSED, "before the place where we began this chain")
         raise VerificationError("fork", f"contradicts release {min(statement['seq'], seq)}")
 
 

@@ -15,7 +15,7 @@ from hub import clock
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
-from hub.federation import feedback, puller, pusher, relay
+from hub.federation import feedback, puller, pusher, reconciling, relay, retention, snapshot
 from hub.federation.client import PeerClient
 from hub.federation.errors import PeerError, RefusedError
 from hub.federation.feeds import follower as feeds
@@ -29,6 +29,8 @@ from hub.registry.models import Peer, PeerKind
 POLL = 0.05  # Seconds between two looks at our own heads.
 LOOK = 1.0  # Seconds between two looks for new peers; also the pace of unproductive pulls.
 SHORTEST, LONGEST = 0.5, 60.0  # Seconds of back-off after a failure.
+SWEEP = 10.0  # Seconds between two looks at the snapshots that lie on disk.
+TIDYING = 3600.0  # Seconds between two looks at what our logs may forget.
 FULL = 2.0  # Seconds between two looks whether there is room again.
 
 logger = structlog.get_logger()
@@ -71,17 +73,19 @@ class Follower:
 
     def run(self) -> None:
         """Start a thread for each peer that appears, and again for one that ended."""
-        self._start("push", self._push)
-        self._start("feeds", self._feed)
-        self._start("feedback", self._send_feedback)
+        self._start_own()
         while not self.stop.wait(LOOK):
             with self.app.app_context():
                 origins = [peer.origin for peer in registry.live_peers(*puller.UPSTREAM)]
-            self._start("push", self._push)
-            self._start("feeds", self._feed)
-            self._start("feedback", self._send_feedback)
+            self._start_own()
             for origin in origins:
                 self._start(origin, self._pull, origin)
+
+    def _start_own(self) -> None:
+        self._start("push", self._push)
+        self._start("feeds", self._feed)
+        self._start("feedback", self._send_feedback)
+        self._start("keep", self._keep)
 
     def _start(self, name: str, work: object, *values: str) -> None:
         thread = self._threads.get(name)
@@ -106,6 +110,7 @@ class Follower:
         """Pull and return the number of items; pause and return None when that failed."""
         try:
             count = puller.pull(origin, wait=MAX_WAIT)
+            reconciling.compare_due(origin)
         except NoRoomError as error:
             logger.warning("pull pauses", peer=origin, reason=str(error))
             _note(origin, None)
@@ -139,6 +144,20 @@ class Follower:
             with self.app.app_context():
                 while feeds.follow() and not self.stop.is_set():
                     pass
+
+    def _keep(self) -> None:
+        """Keep what we offer tidy: no snapshot with a withdrawn text, no log without an end."""
+        tidied_at = monotonic() - TIDYING
+        while not self.stop.wait(SWEEP):
+            with self.app.app_context():
+                try:
+                    snapshot.sweep()
+                    if monotonic() - tidied_at >= TIDYING:
+                        retention.compact()
+                        tidied_at = monotonic()
+                except (SQLAlchemyError, OSError) as error:
+                    db.session.rollback()
+                    logger.warning("tidying failed", reason=str(error))
 
     def _rest(self, seconds: float) -> bool:
         """Wait, unless headquarters was reached again meanwhile; True when all shall stop."""

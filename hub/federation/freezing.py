@@ -41,7 +41,7 @@ class Bench:
 
     def __init__(self, served_by: str, find_key: FindKey, items: Sequence[Item]) -> None:
         self._served_by, self._find_key = served_by, find_key
-        claims = {claim(item.release, "iss") for item in items if item.release}
+        claims = [claim(item.release, "iss") for item in items if item.release]
         issuers = {iss for iss in claims if isinstance(iss, str) and iss.isprintable()}
         open_cases = select(Frozen.origin).where(
             Frozen.origin.in_(issuers), Frozen.resolved_at.is_(None)

@@ -99,3 +99,17 @@ class Frozen(Base):
     resolved_at: Mapped[datetime | None]
 
     __table_args__ = (UniqueConstraint("origin", "digest"),)
+
+
+class Listed(Base):
+    """An entry that a peer has live, noted while we bootstrap from its snapshot.
+
+    What we have live and it does not is hidden at the end; then these rows go.
+    """
+
+    __tablename__ = "listed"
+
+    peer: Mapped[str] = mapped_column(String(255), primary_key=True)  # Its origin.
+    channel: Mapped[str] = mapped_column(String(80), primary_key=True)
+    iss: Mapped[str] = mapped_column(String(255), primary_key=True)
+    entry_id: Mapped[str] = mapped_column(String(36), primary_key=True)

@@ -70,6 +70,18 @@ def parse_cursor(text: str) -> ChannelCursor | None:
     return ChannelCursor(found[1], int(found[2]))
 
 
+def parse_place(body: object) -> ChannelCursor:
+    """Return the place of its log, `epoch` and `as_of`, at which a peer looked.
+
+    :raises InvalidError: when it names none.
+    """
+    epoch, as_of = (body.get("epoch"), body.get("as_of")) if isinstance(body, Mapping) else (0, 0)
+    found = parse_cursor(f"{epoch}:{as_of}") if type(as_of) is int else None
+    if found is None:
+        raise InvalidError("as_of", "no place in a log")
+    return found
+
+
 def parse_seen(text: str) -> dict[str, str]:
     """Return the cursors of a `seen` parameter, `<channel>:<epoch>:<seq>` joined by commas."""
     seen = {}
@@ -86,10 +98,14 @@ def parse_items(items: object) -> list[Item]:
     """Return the items of a page or of an ingest; what they hold is not judged here."""
     if not isinstance(items, list) or len(items) > MAX_ITEMS:
         raise InvalidError("items", f"not a list of at most {MAX_ITEMS}")
-    return [_parse_item(item) for item in items]
+    return [parse_item(item) for item in items]
 
 
-def _parse_item(item: object) -> Item:
+def parse_item(item: object) -> Item:
+    """Return one item; what it holds is not judged here.
+
+    :raises InvalidError: when it has not the shape of one.
+    """
     if not isinstance(item, Mapping):
         raise InvalidError("items", "an item is not an object")
     seq, via = item.get("seq", 0), item.get("via", 0)

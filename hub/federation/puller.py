@@ -5,12 +5,13 @@ from typing import Any
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
-from hub.federation import feedback, omissions, room
+from hub.federation import bootstrap, feedback, omissions, room
 from hub.federation.client import PeerClient
 from hub.federation.errors import MalformedError, RefusedError
 from hub.federation.protocol import (
     MAX_ITEMS,
     MAX_WAIT,
+    ChannelCursor,
     Page,
     cursor_name,
     offer_name,
@@ -25,6 +26,8 @@ from hub.journal.models import DIRECTORY, GROUP, PARTNER, PUBLIC, partner_channe
 from hub.registry import service as registry
 from hub.registry.models import Peer, PeerKind
 
+MOST_GONE = 2  # Snapshots that we take one after the other, if the log moves on meanwhile.
+FAR = 2_000  # Items from which a first contact takes the snapshot.
 UPSTREAM = (PeerKind.HEADQUARTERS, PeerKind.PARTNER)  # Whom we pull from.
 HELD = MAX_WAIT + 30  # Seconds after which a held request counts as lost.
 
@@ -41,14 +44,14 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
     if peer is None:
         return 0
     client, peer_kind = PeerClient.for_peer(peer), peer.kind
-    seen = {name: cursor for name in expected(peer) if (cursor := _cursor(peer_origin, name))}
+    seen = _seen(peer)
     wait = 0 if room.obstacle() else wait  # What it would bring could not be taken in.
     db.session.rollback()  # No transaction is held while the peer holds our request.
     answer = _ask(client, seen, wait)
     offered = _offered(client, answer)
     try:
         count = sum(
-            _pull_channel(client, peer_origin, channel)
+            _pull_channel(client, channel, parse_cursor(head))
             for channel, head in offered
             if head != seen.get(channel, "0")
         )
@@ -69,7 +72,8 @@ def pull_all() -> dict[str, int]:
     return {origin: pull(origin) for origin in origins}
 
 
-def _cursor(peer_origin: str, channel: str) -> str | None:
+def cursor(peer_origin: str, channel: str) -> str | None:
+    """Return our cursor in the log that a peer offers of a channel; None before its first item."""
     return log.read_cursor(cursor_name(peer_origin, channel))
 
 
@@ -79,8 +83,17 @@ def expected(peer: Peer) -> list[str]:
     return foreign if peer.kind == PeerKind.PARTNER else [DIRECTORY, GROUP, *foreign]
 
 
+def _seen(peer: Peer) -> dict[str, str]:
+    """Return our cursors; none where what a snapshot did not hold is still to be hidden."""
+    return {
+        name: at
+        for name in expected(peer)
+        if (at := cursor(peer.origin, name)) and not bootstrap.is_open(peer.origin, name)
+    }
+
+
 def _ask(client: PeerClient, seen: dict[str, str], wait: int) -> dict[str, Any]:
-    params = {"seen": ",".join(f"{channel}:{cursor}" for channel, cursor in seen.items())}
+    params = {"seen": ",".join(f"{channel}:{at}" for channel, at in seen.items())}
     if wait:
         params["wait"] = str(wait)
     return client.get("/fed/v1/channels", params, timeout=HELD if wait else 30)
@@ -100,27 +113,53 @@ def _offered(client: PeerClient, answer: dict[str, Any]) -> list[tuple[str, str]
     return sorted(found, key=lambda pair: (pair[0] != DIRECTORY, not pair[0].startswith(PARTNER)))
 
 
-def _pull_channel(client: PeerClient, peer_origin: str, channel: str) -> int:
-    """Take in pages until one is short; return the number of items."""
-    count = 0
+def _pull_channel(client: PeerClient, channel: str, head: ChannelCursor | None) -> int:
+    """Take in pages until one is short, a snapshot first where needed; return the items."""
+    peer_origin, count, gone = client.origin, 0, 0
+    is_far = head is not None and head.seq > FAR and cursor(peer_origin, channel) is None
+    if is_far or bootstrap.is_unfinished(peer_origin, channel):
+        count += _bootstrap(client, channel)
     while True:
         room.check()
-        after = _cursor(peer_origin, channel)
-        db.session.rollback()
-        params = {"after": after or "0", "limit": MAX_ITEMS}
+        after = cursor(peer_origin, channel)
         try:
-            body = client.get(f"/fed/v1/channels/{channel}/items", params)
+            page = _ask_page(client, channel, after)
         except RefusedError as error:
-            if error.refusal != "cursor_gone" or after is None:
+            if error.refusal != "cursor_gone":
                 raise
-            _begin_again(peer_origin, channel, after)
+            if after and head and not after.startswith(f"{head.epoch}:"):
+                _begin_again(peer_origin, channel, after)  # Restored: what it lost may yet return.
+                continue
+            gone += 1
+            if gone > MOST_GONE:
+                raise
+            count += _bootstrap(client, channel)
             continue
-        page = parse_page(body, channel)
-        if not page.items or not _take(peer_origin, page, after):
+        if page.items and not _take(peer_origin, page, after):
             return count
         count += len(page.items)
-        if page.end >= page.head:
+        if not page.items or page.end >= page.head:
+            bootstrap.settle(peer_origin, channel)
             return count
+
+
+def _ask_page(client: PeerClient, channel: str, after: str | None) -> Page:
+    params = {"after": after or "0", "limit": str(MAX_ITEMS)}
+    if bootstrap.is_settling(client.origin, channel):
+        params["confirm"] = "0"  # We still show what was taken back.
+    db.session.rollback()
+    return parse_page(client.get(f"/fed/v1/channels/{channel}/items", params), channel)
+
+
+def _bootstrap(client: PeerClient, channel: str) -> int:
+    """Take in a snapshot; from a node that makes none, its log from the start."""
+    try:
+        return bootstrap.take_in(client, channel, cursor_name(client.origin, channel))
+    except RefusedError as error:
+        if error.answered != 404:
+            raise
+        _begin_again(client.origin, channel, cursor(client.origin, channel))
+        return 0
 
 
 def _take(peer_origin: str, page: Page, after: str | None) -> bool:
@@ -129,11 +168,13 @@ def _take(peer_origin: str, page: Page, after: str | None) -> bool:
     with transaction():
         log.lock_heads([])
         peer = registry.find_peer(peer_origin)
-        if peer is None or _cursor(peer_origin, page.channel) != after:
+        if peer is None or cursor(peer_origin, page.channel) != after:
             return False
         if page.items[0].seq != (place.seq if place else 0) + 1:
             raise MalformedError(peer_origin, "a page that does not follow the cursor")
         Intake(sender_of(peer), page.channel).take(page.items)
+        if bootstrap.is_settling(peer_origin, page.channel):
+            bootstrap.note(peer_origin, page.channel, page.items)
         log.move_cursor(cursor_name(peer_origin, page.channel), f"{page.epoch}:{page.end}")
         head = max(page.head, page.end)
         log.move_cursor(offer_name(peer_origin, page.channel), f"{page.epoch}:{head}")
@@ -150,5 +191,5 @@ def _note_offers(peer_origin: str, offered: list[tuple[str, str]]) -> None:
 def _begin_again(peer_origin: str, channel: str, after: str | None) -> None:
     """Forget the cursor of a log that is no more; what we have already is dropped on the way."""
     with transaction():
-        if _cursor(peer_origin, channel) == after:
+        if cursor(peer_origin, channel) == after:
             log.drop_cursor(cursor_name(peer_origin, channel))

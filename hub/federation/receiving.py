@@ -11,7 +11,7 @@ from hub.config import settings
 from hub.database import db
 from hub.errors import HubError
 from hub.federation import directory, freezing, revocation, shelf
-from hub.federation.epochs import check_place
+from hub.federation.epochs import PASSED, check_place
 from hub.federation.protocol import MAX_VIA, Item, claim, claimed_digest
 from hub.journal import log
 from hub.journal.errors import VerificationError
@@ -21,12 +21,14 @@ from hub.journal.models import (
     GROUP,
     PUT,
     RETRACT,
+    Change,
     Entry,
     Live,
     LogItem,
     Release,
     partner_channel,
 )
+from hub.journal.repair import Taken
 from hub.journal.verification import VerifiedEntry, VerifiedRelease, verify_entry, verify_release
 from hub.registry import service as registry
 from hub.registry import trust
@@ -64,13 +66,11 @@ class Intake:
     channel: str
     _keys: dict[tuple[str, str], NodeKey | None] = field(default_factory=dict)
     _enterprises: dict[str, str | None] = field(default_factory=dict)
-    _known: dict[str, int] = field(default_factory=dict)  # Release digest → position.
+    _known: set[str] = field(default_factory=set)  # Digests of releases.
     _chains: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     _revisions: dict[tuple[str, str, int], str] = field(default_factory=dict)
     _issuers: dict[str, str] = field(default_factory=dict)  # Entry digest → who may release it.
-    _pending: list[tuple[VerifiedRelease, VerifiedEntry | None, int, bool]] = field(
-        default_factory=list
-    )
+    _pending: list[Taken] = field(default_factory=list)
     _has_held_back: bool = False
 
     def take(self, items: Sequence[Item]) -> list[Outcome]:
@@ -87,12 +87,8 @@ class Intake:
     def _prepare(self, items: Iterable[Item]) -> None:
         """Ask the database once for the whole page, not once for each item."""
         digests = {d for item in items if (d := claimed_digest(item.release))}
-        rows = db.session.execute(
-            select(Release.digest, Release.position).where(
-                Release.digest.in_(digests), ~Release.is_held
-            )
-        )
-        self._known = {row.digest: row.position for row in rows}
+        known = select(Release.digest).where(Release.digest.in_(digests), ~Release.is_held)
+        self._known = set(db.session.scalars(known))
         ids = {str(i) for item in items if (i := claim(item.release, "id"))}
         for table, digest in ((Entry, Entry.digest), (Live, Live.entry_digest)):
             found = db.session.execute(
@@ -173,8 +169,9 @@ class Intake:
         if iss not in self._chains:
             chain = log.chains_of(iss, [self.channel]).get(self.channel)
             self._chains[iss] = (chain.epoch, chain.seq, chain.digest) if chain else ("", 0, "")
-        if self._chains[iss][0] not in {"", statement["epoch"]}:
-            self._store()  # Whether an epoch is new is known by what is stored.
+        epoch, seq, _ = self._chains[iss]
+        if epoch and (statement["epoch"] != epoch or statement["seq"] <= seq):
+            self._store()  # What stands in a place is known by what is stored.
         check_place(statement, *self._chains[iss])
 
     def _check_revision(self, release: VerifiedRelease) -> None:
@@ -221,7 +218,7 @@ class Intake:
         statement = release.statement
         digest = release.signed.digest
         self._chains[statement["iss"]] = (statement["epoch"], statement["seq"], digest)
-        self._known[digest] = 0
+        self._known.add(digest)
         key = (statement["iss"], statement["id"], statement["rev"])
         self._revisions[key] = statement["digest"]
 
@@ -241,14 +238,19 @@ class Intake:
             self._chains.clear()
 
     def _store(self) -> None:
-        changes = log.append_received(self._pending, self._heads)
+        changes = self._append(self._pending)
         revocation.forget_held(self.channel, [release for release, *_ in self._pending])
         self._pending = []
         if changes:
             reading.receive(changes)
             recovery.catch_up([c for c in changes if c.origin == settings().origin])
 
+    def _append(self, items: Sequence[Taken]) -> list[Change]:
+        return log.append_received(items, self._heads)
+
     def _refuse(self, item: Item, digest: str, error: HubError) -> Outcome:
+        if error.code == PASSED:
+            return Outcome(digest)
         # At ingest the sender keeps what we lack and sends it again: nothing to keep here.
         if not (self.sender.is_ingest and error.code in PARKED):
             self._quarantine(item, error.code, str(error), is_parked=error.code in PARKED)

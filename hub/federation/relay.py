@@ -4,25 +4,23 @@ import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import and_, func, select
 
 from hub import clock
 from hub.config import Settings, of_this_node, settings
 from hub.database import db
-from hub.errors import HubError, mark
+from hub.errors import HubError, NotFoundError, mark
 from hub.federation.directory import introduce
-from hub.federation.protocol import MAX_PAGE, ChannelCursor, Item, Page
+from hub.federation.items import as_item, read_items, signed_items
+from hub.federation.protocol import ChannelCursor, Item, Page
 from hub.journal.models import (
     DIRECTORY,
     GROUP,
     PUBLIC,
-    Entry,
     Head,
     LogItem,
-    Release,
     partner_channel,
 )
 from hub.registry import service as registry
@@ -41,11 +39,16 @@ class ClosedChannelError(HubError):
 
 
 class CursorGoneError(HubError):
-    """The cursor belongs to a log that is no more."""
+    """The cursor belongs to a log that is no more, or to a part of it that is no longer served."""
 
     status = 410
     code = "cursor_gone"
     message = mark("This cursor is of another log; begin again.")
+
+    def __init__(self, channel: str | None = None) -> None:
+        super().__init__()
+        if channel:
+            self.more = {"snapshot": f"{settings().origin}/fed/v1/channels/{channel}/snapshot"}
 
 
 class CursorAheadError(HubError):
@@ -103,64 +106,59 @@ def heads_of(channels: Collection[str]) -> dict[str, ChannelCursor]:
 
 def oldest_of(channels: Collection[str]) -> dict[str, int]:
     """Return the first item that can still be read in each of these channels; none of an empty."""
-    first = select(func.min(LogItem.seq)).where(LogItem.channel == Head.name).scalar_subquery()
+    served = and_(LogItem.channel == Head.name, LogItem.seq > Head.floor)
+    first = select(func.min(LogItem.seq)).where(served).scalar_subquery()
     rows = db.session.execute(select(Head.name, first).where(Head.name.in_(channels)))
     return {name: seq for name, seq in rows if seq is not None}
+
+
+def check_open(peer: Caller, channel: str) -> None:
+    """Let a peer pass to whom a channel is open.
+
+    :raises ClosedChannelError: for any other channel, one that does not exist included.
+    """
+    if channel not in granted_channels(peer):
+        raise ClosedChannelError
+
+
+def floor_of(channel: str) -> int:
+    """Return the place before which the log of a channel is no longer served."""
+    return db.session.scalar(select(Head.floor).where(Head.name == channel)) or 0
 
 
 def read_page(peer: Caller, channel: str, after: ChannelCursor | None, limit: int) -> Page:
     """Return the items of a channel that follow a cursor, oldest first.
 
     :raises ClosedChannelError: when the channel is not open to the peer.
-    :raises CursorGoneError: for a cursor of another epoch.
+    :raises CursorGoneError: for a cursor of another epoch, or before what the log still serves.
     :raises CursorAheadError: for a cursor beyond the head.
     """
-    if channel not in granted_channels(peer):
-        raise ClosedChannelError
+    check_open(peer, channel)
     head = heads_of([channel]).get(channel, ChannelCursor("new", 0))
     if after and after.epoch != head.epoch:
-        raise CursorGoneError
+        raise CursorGoneError(channel)
     if after and after.seq > head.seq:
         raise CursorAheadError
-    items = _items(channel, after.seq if after else 0, limit)
+    items = read_items(channel, after.seq if after else 0, limit)
+    # Looked at last: what leaves the log meanwhile moves the floor in the same transaction.
+    if (after.seq if after else 0) < floor_of(channel):
+        raise CursorGoneError(channel)
     return Page(channel, head.epoch, max(head.seq, items[-1].seq if items else 0), items)
 
 
-SIGNED = (
-    Release.op,
-    Release.header,
-    Release.payload,
-    Release.signature,
-    Entry.header,
-    Entry.payload,
-    Entry.signature,
-)
-IS_ITS_ENTRY = and_(Entry.digest == Release.entry_digest, Entry.origin == Release.origin)
+def read_item(peer: Caller, channel: str, seq: int) -> tuple[str, Item]:
+    """Return the epoch of the log of a channel, and the one item at a place of it.
 
+    Also before the floor: a reader that compares fetches what it lacks, however old.
 
-def _items(channel: str, after: int, limit: int) -> list[Item]:
-    return items_of(
-        select(LogItem.seq, LogItem.via, *SIGNED)
-        .join(Release, Release.position == LogItem.position)
-        .outerjoin(Entry, IS_ITS_ENTRY)
-        .where(LogItem.channel == channel, LogItem.seq > after)
-        .order_by(LogItem.seq)
-        .limit(limit)
-    )
-
-
-def items_of(statement: Select[*tuple[Any, ...]]) -> list[Item]:
-    """Return what rows of seq, via and SIGNED hold, as many as fit into a page."""
-    items: list[Item] = []
-    size = 0
-    for seq, via, op, *parts in db.session.execute(statement):
-        release = dict(zip("hps", parts[:3], strict=True))
-        entry = dict(zip("hps", parts[3:], strict=True)) if op == "put" and parts[4] else None
-        size += 2 * len(str(release["p"])) + 2 * len(str(entry["p"]) if entry else "")
-        if items and size > MAX_PAGE:
-            break
-        items.append(Item(seq, release, entry, via))
-    return items
+    :raises ClosedChannelError, NotFoundError: when the channel is closed, or has no such item.
+    """
+    check_open(peer, channel)
+    found = db.session.execute(signed_items(channel).where(LogItem.seq == seq)).first()
+    head = heads_of([channel]).get(channel)
+    if found is None or head is None:
+        raise NotFoundError
+    return head.epoch, as_item(found)
 
 
 @dataclass

@@ -15,8 +15,9 @@ from hub.audit import service as audit
 from hub.config import settings
 from hub.database import db
 from hub.errors import HubError, mark
+from hub.federation.items import IS_ITS_ENTRY, SIGNED, page_of
 from hub.federation.protocol import ChannelCursor, Item
-from hub.federation.relay import IS_ITS_ENTRY, SIGNED, CursorGoneError, items_of
+from hub.federation.relay import CursorGoneError
 from hub.journal import log, outbox, succession
 from hub.journal.models import JOURNAL, Chain, Cursor, Entry, LogItem, Release
 from hub.registry.service import Caller
@@ -99,7 +100,7 @@ def own_items(
         .order_by(Release.position)
         .limit(limit)
     )
-    return items_of(statement)
+    return page_of(statement)
 
 
 def _logs() -> list[str]:

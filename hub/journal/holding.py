@@ -72,14 +72,17 @@ def hold(iss: str, kid: str, counts: Counts) -> Iterator[list[Held]]:
     its end what was held, so that whoever follows it looks again. In the caller's transaction.
     """
     heads = log.lock_heads([])
-    channels = select(Chain.channel).where(Chain.iss == iss, Chain.channel != LOCAL)
-    for channel in db.session.scalars(channels.order_by(Chain.channel)).all():
-        first = _first_after(iss, channel, kid, places(counts.get(channel, [])))
-        if first is None:
-            continue
-        _cut_chain(iss, channel, first)
-        while rows := _standing_from(iss, channel, first):
-            yield _take_out(rows, heads[JOURNAL])
+    # Also where a snapshot was begun and the chain is not known yet.
+    channels = select(Release.channel).where(
+        Release.iss == iss, ~Release.is_held, Release.channel != LOCAL
+    )
+    for channel in sorted(db.session.scalars(channels.distinct())):
+        last = places(counts.get(channel, []))
+        while first := _first_after(iss, channel, kid, last):  # What was mended stands out of turn.
+            _cut_chain(first)
+            following = _from(first)
+            while rows := _standing_rows(iss, channel, following):
+                yield _take_out(rows, heads[JOURNAL])
 
 
 def sign_again(kid: str, counts: Counts) -> int:
@@ -108,12 +111,12 @@ def kid_of(header: str) -> str:
     return str(json.loads(header)["kid"])
 
 
-def _first_after(iss: str, channel: str, kid: str, last: dict[str, int]) -> int | None:
+def _first_after(iss: str, channel: str, kid: str, last: dict[str, int]) -> Release | None:
     after = 0
     while rows := _after(iss, channel, last, after):
         for row in rows:
             if kid_of(row.header) == kid:
-                return row.position
+                return row
         after = rows[-1].position
     return None
 
@@ -132,26 +135,38 @@ def _standing(iss: str, channel: str) -> ColumnElement[bool]:
     return and_(Release.iss == iss, Release.channel == channel, ~Release.is_held)
 
 
-def _standing_from(iss: str, channel: str, first: int) -> Sequence[Any]:
+def _from(first: Release) -> ColumnElement[bool]:
+    """Return the condition for a release and all that follow in its chain."""
+    is_later = and_(Release.epoch != first.epoch, Release.position > first.position)
+    return or_(and_(Release.epoch == first.epoch, Release.seq >= first.seq), is_later)
+
+
+def _standing_rows(iss: str, channel: str, following: ColumnElement[bool]) -> Sequence[Any]:
     statement = (
         select(Release, Entry)
         .join(Entry, Entry.digest == Release.entry_digest, isouter=True)
-        .where(_standing(iss, channel), Release.position >= first)
+        .where(_standing(iss, channel), following)
         .order_by(Release.position)
         .limit(PAGE)
     )
     return db.session.execute(statement).all()
 
 
-def _cut_chain(iss: str, channel: str, first: int) -> None:
-    """Let the chain end before a position, so that what is signed again follows it."""
+def _cut_chain(first: Release) -> None:
+    """Let the chain end before a release, so that what is signed again follows it."""
+    iss, channel = first.iss, first.channel
     db.session.execute(delete(Chain).where(Chain.iss == iss, Chain.channel == channel))
-    before = select(Release).where(_standing(iss, channel), Release.position < first)
-    last = db.session.scalar(before.order_by(Release.position.desc()).limit(1))
-    if last:
-        end = Chain(iss=iss, channel=channel, epoch=last.epoch, seq=last.seq, digest=last.digest)
-        db.session.add(end)
-        db.session.flush()
+    if first.seq > 1:  # The one before need not be here: a snapshot brings what is live.
+        place = (first.epoch, first.seq - 1, json.loads(first.payload)["prev"])
+    else:
+        before = select(Release).where(_standing(iss, channel), Release.position < first.position)
+        last = db.session.scalar(before.order_by(Release.position.desc()).limit(1))
+        if last is None:
+            return
+        place = (last.epoch, last.seq, last.digest)
+    epoch, seq, digest = place
+    db.session.add(Chain(iss=iss, channel=channel, epoch=epoch, seq=seq, digest=digest))
+    db.session.flush()
 
 
 def _take_out(rows: Sequence[Any], journal: Head) -> list[Held]:

@@ -138,6 +138,14 @@ def lock_heads(channels: Collection[str]) -> dict[str, Head]:
     return {head.name: head for head in rows}
 
 
+def begin_log(head: Head) -> None:
+    """Begin the log of a channel anew, at a head that the caller has locked.
+
+    Every cursor in it is gone then, so that its readers take what is live from a snapshot.
+    """
+    head.epoch, head.floor = secrets.token_hex(4), head.seq
+
+
 def position() -> int:
     """Return the last position of the journal; 0 when nothing was ever published."""
     return db.session.scalar(select(Head.seq).where(Head.name == JOURNAL)) or 0
@@ -157,7 +165,7 @@ def read_cursor(name: str) -> str | None:
     return db.session.scalar(select(Cursor.value).where(Cursor.name == name))
 
 
-def move_cursor(name: str, value: str | int) -> None:
+def move_cursor(name: str, value: object) -> None:
     """Remember the last place that a follower has handled, in the caller's transaction."""
     row = {"name": name, "value": str(value), "moved_at": clock.now()}
     upsert(Cursor, [row], keys=("name",))
@@ -288,3 +296,11 @@ def chains_of(iss: str, channels: Collection[str]) -> dict[str, Chain]:
     statement = select(Chain).where(Chain.iss == iss, Chain.channel.in_(channels))
     rows = db.session.scalars(statement.execution_options(populate_existing=True))
     return {chain.channel: chain for chain in rows}
+
+
+def epochs_of(issuers: Collection[str], channel: str) -> dict[str, str]:
+    """Return the incarnation of each of these issuers' logs that we follow in a channel."""
+    statement = select(Chain.iss, Chain.epoch).where(
+        Chain.channel == channel, Chain.iss.in_(issuers)
+    )
+    return {row.iss: row.epoch for row in db.session.execute(statement)}

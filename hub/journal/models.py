@@ -49,7 +49,8 @@ class Entry(Base):
     parent_id: Mapped[str | None] = mapped_column(String(36))
 
     __table_args__ = (
-        Index("ix_entry_origin_entry_id", "origin", "entry_id"),
+        # The id first: what is asked of a page of releases is asked by their ids alone.
+        Index("ix_entry_id_origin", "entry_id", "origin"),
         Index("ix_entry_parent", "parent_origin", "parent_id"),
     )
 
@@ -104,6 +105,8 @@ class Head(Base):
     name: Mapped[str] = mapped_column(String(90), primary_key=True)  # JOURNAL or a channel.
     epoch: Mapped[str] = mapped_column(String(20))
     seq: Mapped[int] = mapped_column(Position)
+    # A log is served from here on; whoever has not come this far begins with the snapshot.
+    floor: Mapped[int] = mapped_column(Position, default=0, server_default="0")
 
 
 class Recovery(Base):
@@ -148,7 +151,7 @@ class Live(Base):
     rev: Mapped[int]
     entry_digest: Mapped[str] = mapped_column(String(64), index=True)
 
-    __table_args__ = (Index("ix_live_entry", "origin", "entry_id"),)
+    __table_args__ = (Index("ix_live_id_origin", "entry_id", "origin"),)
 
 
 class Outgoing(Base):

@@ -1,6 +1,6 @@
 """Writing releases into the journal's tables, and all that follows from them.
 
-Only `journal.log` calls this: it holds the locks.
+Only `journal.log`, `journal.holding` and `journal.repair` call this: their callers hold the locks.
 """
 
 from collections.abc import Collection, Sequence
@@ -27,12 +27,22 @@ class Appended:
     document: dict[str, Any] | None
     via: int
     is_offered: bool  # Joins the log that this node offers to the readers of the channel.
+    is_note: bool = False  # It stands already: followers shall look at its entry again.
 
 
 def store(items: Sequence[Appended], heads: dict[str, Head]) -> list[Change]:
     """Insert releases at the next positions, and all that follows from them."""
     if not items:
         return []
+    releases = insert(items, heads)
+    _move_chains(releases)
+    move_live(releases)
+    db.session.flush()
+    return changes_of(releases, items)
+
+
+def insert(items: Sequence[Appended], heads: dict[str, Head]) -> list[dict[str, Any]]:
+    """Insert releases at the next positions, and nothing that follows; return their rows."""
     now = clock.now()
     write_entries([(i.entry, i.document) for i in items if i.entry and i.document])
     authors = _authors_of(items)
@@ -55,9 +65,11 @@ def store(items: Sequence[Appended], heads: dict[str, Head]) -> list[Change]:
     db.session.execute(db.insert(Release), releases)
     if offered:
         db.session.execute(db.insert(LogItem), offered)
-    _move_chains(releases)
-    move_live(releases)
-    db.session.flush()
+    return releases
+
+
+def changes_of(rows: Sequence[dict[str, Any]], items: Sequence[Appended]) -> list[Change]:
+    """Return what these rows of releases mean for whoever shows their entries."""
     return [
         Change(
             position=row["position"],
@@ -66,9 +78,9 @@ def store(items: Sequence[Appended], heads: dict[str, Head]) -> list[Change]:
             channel=row["channel"],
             op=row["op"],
             iat=item.statement["iat"],
-            received_at=now,
+            received_at=row["received_at"],
         )
-        for row, item in zip(releases, items, strict=True)
+        for row, item in zip(rows, items, strict=True)
     ]
 
 
@@ -135,7 +147,7 @@ def _release_row(
         "payload": item.release.payload,
         "signature": item.release.signature,
         "received_at": now,
-        "is_held": False,
+        "is_held": item.is_note,
     }
 
 
@@ -179,10 +191,10 @@ def move_live(releases: Sequence[dict[str, Any]]) -> None:
     upsert(Live, list(last.values()), keys=keys)
     touched = sorted({row["entry_id"] for row in releases if row["rev"] > 1 or row["op"] != PUT})
     for start in range(0, len(touched), 500):
-        db.session.execute(_drop_texts(touched[start : start + 500]))
+        db.session.execute(drop_texts(touched[start : start + 500]))
 
 
-def _drop_texts(entry_ids: Sequence[str]) -> Update:
+def drop_texts(entry_ids: Sequence[str]) -> Update:
     """Forget the text of every entry that no audience may read any longer."""
     is_live = exists().where(Live.entry_digest == Entry.digest, Live.op == PUT)
     return (

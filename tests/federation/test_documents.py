@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from hub.cases.models import Document, Feedback
 from hub.database import db, transaction
-from hub.federation import relay
+from hub.federation.items import read_items
 from hub.federation.models import Quarantined
 from hub.federation.protocol import parse_items
 from hub.federation.receiving import Intake, Sender
@@ -58,7 +58,7 @@ def test_what_is_taken_in_is_offered_byte_for_byte(headquarters: Flask, name: st
     document = recorded(name)
     with headquarters.app_context():
         take(document)
-        items = [item.as_wire() for item in relay._items("group", 0, 500)]
+        items = [item.as_wire() for item in read_items("group", 0, 500)]
     sent = [{"release": item["release"], "entry": item["entry"]} for item in document["items"]]
     assert [{"release": item["release"], "entry": item["entry"]} for item in items] == sent
 
@@ -80,7 +80,7 @@ def test_a_poison_entry_is_quarantined_and_its_release_relayed(
         kept = db.session.scalars(select(Quarantined)).one()
         assert (kept.code, kept.is_parked, kept.peer) == (code, False, SENDER.origin)
         assert json.loads(kept.raw)["entry"] == document["items"][0]["entry"]
-        items = relay._items("group", 0, 500)
+        items = read_items("group", 0, 500)
         assert items[0].entry is None
         assert items[0].release == document["items"][0]["release"]
         titles = [d.title for d in db.session.scalars(select(Document))]
@@ -98,7 +98,7 @@ def test_only_the_parents_origin_releases_what_speaks_of_it(
         take(recorded(name))
         assert db.session.scalars(select(Quarantined.code)).all() == [code]
         assert db.session.scalars(select(Feedback)).all() == []
-        assert [item.entry is None for item in relay._items("group", 0, 500)] == [False, True]
+        assert [item.entry is None for item in read_items("group", 0, 500)] == [False, True]
 
 
 def test_a_child_goes_with_its_parent(headquarters: Flask) -> None:

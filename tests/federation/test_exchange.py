@@ -15,6 +15,7 @@ from hub.database import db, transaction
 from hub.federation import puller, pusher
 from hub.federation.errors import RefusedError, UnreachableError
 from hub.federation.models import Quarantined
+from hub.federation.protocol import cursor_name
 from hub.journal import log
 from hub.journal.models import GROUP, LOCAL, PUBLIC, Chain, Entry, LogItem, Release
 from hub.registry.models import Peer
@@ -167,7 +168,7 @@ def test_pulling_again_changes_nothing(federation: Federation) -> None:
     with federation.beta.app_context():
         before = log.position()
         with transaction():
-            log.drop_cursor(puller.cursor_name("https://headquarters.test", GROUP))
+            log.drop_cursor(cursor_name("https://headquarters.test", GROUP))
         puller.pull_all()
         assert log.position() == before
 
@@ -280,7 +281,7 @@ def test_an_entry_of_an_unknown_key_waits_for_the_key(federation: Federation) ->
         assert db.session.scalars(select(Quarantined.code)).all() == ["unknown_key"]
         with transaction():
             for channel in ("dir", GROUP):
-                log.drop_cursor(puller.cursor_name("https://headquarters.test", channel))
+                log.drop_cursor(cursor_name("https://headquarters.test", channel))
             db.session.execute(db.text("DELETE FROM release WHERE channel = 'dir'"))
             db.session.execute(db.text("DELETE FROM chain WHERE channel = 'dir'"))
         puller.pull_all()

@@ -184,7 +184,7 @@ def test_a_bad_text_stays_in_sight_while_its_release_stands(
     publish(headquarters, GROUP, title="设备")
     with alpha.app_context():
         client = puller.PeerClient.for_peer(db.session.scalars(select(Peer)).one())
-        puller._pull_channel(client, HEADQUARTERS, "dir")
+        puller._pull_channel(client, "dir", None)
         body = client.get("/fed/v1/channels/group/items", {"after": "0"})
         sent = body["items"][0]["entry"]
         sent["p"] = flipped(sent["p"])

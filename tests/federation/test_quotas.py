@@ -15,6 +15,7 @@ from hub.config import of_this_node
 from hub.database import db, transaction
 from hub.federation import follower, puller, pusher, relay, room
 from hub.federation.errors import RefusedError
+from hub.federation.protocol import cursor_name
 from hub.identity.models import Role
 from hub.journal import log
 from hub.journal.models import GROUP, PUBLIC, Head
@@ -63,7 +64,7 @@ def push(node: Flask) -> None:
 
 def cursors(node: Flask) -> list[str | None]:
     with node.app_context():
-        names = [puller.cursor_name(HEADQUARTERS, name) for name in ("dir", GROUP)]
+        names = [cursor_name(HEADQUARTERS, name) for name in ("dir", GROUP)]
         return [log.read_cursor(name) for name in names]
 
 
