@@ -15,7 +15,7 @@ from hub import clock
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
-from hub.federation import feedback, puller, pusher, relay
+from hub.federation import feedback, hiding, puller, pusher, relay
 from hub.federation.client import PeerClient
 from hub.federation.errors import PeerError, RefusedError
 from hub.federation.feeds import follower as feeds
@@ -28,6 +28,7 @@ from hub.registry.models import Peer, PeerKind
 
 POLL = 0.05  # Seconds between two looks at our own heads.
 LOOK = 1.0  # Seconds between two looks for new peers; also the pace of unproductive pulls.
+REVIEW = 5.0  # Seconds between two looks at leases and agreements.
 SHORTEST, LONGEST = 0.5, 60.0  # Seconds of back-off after a failure.
 FULL = 2.0  # Seconds between two looks whether there is room again.
 
@@ -74,12 +75,14 @@ class Follower:
         self._start("push", self._push)
         self._start("feeds", self._feed)
         self._start("feedback", self._send_feedback)
+        self._start("review", self._review)
         while not self.stop.wait(LOOK):
             with self.app.app_context():
                 origins = [peer.origin for peer in registry.live_peers(*puller.UPSTREAM)]
             self._start("push", self._push)
             self._start("feeds", self._feed)
             self._start("feedback", self._send_feedback)
+            self._start("review", self._review)
             for origin in origins:
                 self._start(origin, self._pull, origin)
 
@@ -189,6 +192,16 @@ class Follower:
                         db.session.rollback()
                         waits[origin] = (backoff, monotonic() + backoff.fail(error))
                         logger.warning("feedback not sent", peer=origin, reason=str(error))
+
+    def _review(self) -> None:
+        """Hide and purge what came from partners, when its time has come."""
+        while not self.stop.wait(REVIEW):
+            with self.app.app_context():
+                try:
+                    hiding.review()
+                except (HubError, SQLAlchemyError) as error:
+                    db.session.rollback()
+                    logger.warning("review failed", reason=str(error))
 
 
 def hint_partners(hinted: dict[str, ChannelCursor]) -> dict[str, ChannelCursor]:

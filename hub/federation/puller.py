@@ -5,7 +5,7 @@ from typing import Any
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
-from hub.federation import feedback, room
+from hub.federation import closing, feedback, hiding, room
 from hub.federation.client import PeerClient
 from hub.federation.errors import MalformedError, RefusedError
 from hub.federation.protocol import (
@@ -21,7 +21,8 @@ from hub.federation.receiving import Intake, sender_of
 from hub.journal import log
 from hub.journal.models import DIRECTORY, GROUP, PARTNER, PUBLIC, partner_channel
 from hub.registry import service as registry
-from hub.registry.models import Peer, PeerKind
+from hub.registry.errors import AgreementEndedError
+from hub.registry.models import Peer, PeerKind, Reason
 
 UPSTREAM = (PeerKind.HEADQUARTERS, PeerKind.PARTNER)  # Whom we pull from.
 HELD = MAX_WAIT + 30  # Seconds after which a held request counts as lost.
@@ -38,11 +39,21 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
     peer = registry.find_peer(peer_origin)
     if peer is None:
         return 0
-    client, peer_kind = PeerClient.for_peer(peer), peer.kind
+    client, peer_kind, enterprise = PeerClient.for_peer(peer), peer.kind, peer.enterprise
     seen = {name: cursor for name in expected(peer) if (cursor := _cursor(peer_origin, name))}
     wait = 0 if room.obstacle() else wait  # What it would bring could not be taken in.
     db.session.rollback()  # No transaction is held while the peer holds our request.
-    answer = _ask(client, seen, wait)
+    try:
+        answer = _ask(client, seen, wait)
+    except RefusedError as error:
+        if error.refusal == AgreementEndedError.code and peer_kind == PeerKind.PARTNER:
+            with transaction():
+                hiding.hide(enterprise, Reason.AGREEMENT)
+        raise
+    if "closure" in answer:
+        with transaction():
+            closing.receive(peer_origin, answer["closure"])
+        return 0
     offered = _offered(client, answer)
     try:
         count = sum(
@@ -58,6 +69,7 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
             retry_parked()
     if peer_kind == PeerKind.HEADQUARTERS:
         count += feedback.fetch(client, answer.get("feedback"))
+    hiding.note_poll(peer_origin)
     return count
 
 

@@ -1,6 +1,6 @@
 """Taking in what a peer sent: each item is judged alone, and none of them stops the others."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,8 @@ from hub.cases.service import reading
 from hub.config import settings
 from hub.database import db
 from hub.errors import HubError
-from hub.federation import directory, revocation, shelf
+from hub.federation import agreements, directory, hiding, revocation, shelf
+from hub.federation.errors import NotAgreedError
 from hub.federation.protocol import MAX_VIA, Item, claim, claimed_digest
 from hub.journal import log
 from hub.journal.errors import VerificationError
@@ -66,6 +67,7 @@ class Intake:
     _chains: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     _revisions: dict[tuple[str, str, int], str] = field(default_factory=dict)
     _issuers: dict[str, str] = field(default_factory=dict)  # Entry digest → who may release it.
+    _agreed: Collection[str] = ()
     _pending: list[tuple[VerifiedRelease, VerifiedEntry | None, int, bool]] = field(
         default_factory=list
     )
@@ -74,6 +76,7 @@ class Intake:
     def take(self, items: Sequence[Item]) -> list[Outcome]:
         """Take in what can be taken in and quarantine the rest; one outcome for each item."""
         self._heads = log.lock_heads([self.channel] if settings().is_headquarters else [])
+        self._agreed = agreements.categories_of(self.channel) if self.sender.is_ingest else ()
         self._prepare(items)
         outcomes = [self._take(item) for item in items]
         self._store()
@@ -118,13 +121,17 @@ class Intake:
         except HubError as error:
             return self._refuse(item, digest, error)
         self._advance(release)
+        is_agreed = not entry or agreements.covers(self._agreed, self.channel, entry.document)
         is_offered = (
             settings().is_headquarters
             and self.channel in release.statement["relay"]
             and item.via < MAX_VIA
         )
-        self._pending.append((release, entry, item.via + 1, is_offered))
-        if entry and entry.document["type"] in directory.KINDS:
+        kept = entry if is_agreed else None
+        self._pending.append((release, kept, item.via + 1, is_offered))
+        if not is_agreed:
+            return Outcome(digest, NotAgreedError.code, str(NotAgreedError()))
+        if entry and (self.channel == DIRECTORY or entry.document["type"] in directory.KINDS):
             self._learn(item, entry)
         return Outcome(digest)
 
@@ -224,7 +231,7 @@ class Intake:
         self._revisions[key] = statement["digest"]
 
     def _learn(self, item: Item, entry: VerifiedEntry) -> None:
-        """Know a node or key at once: the next item may be signed with it."""
+        """Know a node or key at once, as the next item may be signed with it; obey in `dir`."""
         self._store()
         self._keys.clear()
         self._enterprises.clear()
@@ -233,6 +240,8 @@ class Intake:
         except HubError as error:
             self._quarantine(item, error.code, str(error), is_parked=False)
             return
+        if self.channel == DIRECTORY:
+            hiding.obey(entry.document)
         if entry.document["type"] == directory.KEY_REVOKED:
             fields = entry.document["fields"]
             revocation.apply(fields["node"], fields["kid"])

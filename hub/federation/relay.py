@@ -12,6 +12,7 @@ from hub import clock
 from hub.config import Settings, of_this_node, settings
 from hub.database import db
 from hub.errors import HubError, mark
+from hub.federation import agreements
 from hub.federation.directory import introduce
 from hub.federation.protocol import MAX_PAGE, ChannelCursor, Item, Page
 from hub.journal.models import (
@@ -25,7 +26,7 @@ from hub.journal.models import (
     partner_channel,
 )
 from hub.registry import service as registry
-from hub.registry.models import PeerKind
+from hub.registry.models import PeerKind, PeerState
 from hub.registry.service import Caller, live_peers
 
 POLL = 0.05  # Seconds between two looks at the heads while somebody waits.
@@ -57,10 +58,13 @@ class CursorAheadError(HubError):
 
 def granted_channels(peer: Caller) -> list[str]:
     """Return the channels that a peer may read now, decided anew at each request."""
+    if peer.state != PeerState.LIVE:
+        return []
     if peer.kind == PeerKind.SUBSIDIARY:
         return [DIRECTORY, GROUP, partner_channel(settings().enterprise), PUBLIC]
     if peer.kind == PeerKind.PARTNER and has_agreement(peer):
-        return [partner_channel(peer.enterprise), PUBLIC]
+        named = partner_channel(peer.enterprise)
+        return [named, PUBLIC] if peer.shares_public else [named]
     return []
 
 
@@ -76,14 +80,15 @@ def open_ingest(peer: Caller, channel: str, authors: Collection[str] = ()) -> No
 
     :param authors: origins of the entries; feedback is another node's.
 
-    :raises ClosedChannelError: for any other peer, and for a partner without an agreement.
+    :raises ClosedChannelError: for any other peer, and for a channel that nobody reads. That of a
+        partner stays open after its agreement, for no end of an agreement may stop a withdrawal.
     """
-    own = {GROUP, PUBLIC}
     partners = {partner_channel(p.enterprise): p for p in live_peers(PeerKind.PARTNER)}
-    if peer.kind != PeerKind.SUBSIDIARY or channel not in own | partners.keys():
+    is_open = channel in {GROUP, PUBLIC} or agreements.partner_of(channel) is not None
+    if peer.kind != PeerKind.SUBSIDIARY or not is_open:
         raise ClosedChannelError
     for name, partner in partners.items():
-        if channel in {name, PUBLIC}:
+        if channel == name or (channel == PUBLIC and partner.shares_public):
             for origin in sorted({peer.origin, *filter(_is_ours, authors)}):
                 introduce(origin, partner.enterprise)
 
@@ -121,11 +126,12 @@ def read_page(peer: Caller, channel: str, after: ChannelCursor | None, limit: in
         raise CursorGoneError
     if after and after.seq > head.seq:
         raise CursorAheadError
-    items = _items(channel, after.seq if after else 0, limit)
+    agreed = peer.categories if channel == partner_channel(peer.enterprise) else ()
+    items = _items(channel, after.seq if after else 0, limit, agreed)
     return Page(channel, head.epoch, max(head.seq, items[-1].seq if items else 0), items)
 
 
-def _items(channel: str, after: int, limit: int) -> list[Item]:
+def _items(channel: str, after: int, limit: int, agreed: Collection[str] = ()) -> list[Item]:
     is_its_entry = and_(Entry.digest == Release.entry_digest, Entry.origin == Release.origin)
     statement = (
         select(
@@ -150,6 +156,8 @@ def _items(channel: str, after: int, limit: int) -> list[Item]:
     for seq, via, op, *parts in db.session.execute(statement):
         release = dict(zip("hps", parts[:3], strict=True))
         entry = dict(zip("hps", parts[3:], strict=True)) if op == "put" and parts[4] else None
+        if entry and not agreements.covers_text(agreed, channel, str(entry["p"])):
+            entry = None
         size += 2 * len(str(release["p"])) + 2 * len(str(entry["p"]) if entry else "")
         if items and size > MAX_PAGE:
             break

@@ -102,6 +102,18 @@ def parent_of(document: dict[str, Any]) -> tuple[str, str] | None:
     return document["parent"]["origin"], document["parent"]["id"]
 
 
+def verify_signed(wire: object, typ: str, signer: str, find_key: FindKey) -> dict[str, Any]:
+    """Return what a signed object of another kind says, in its one canonical form.
+
+    :param signer: whose key it must be; what the object says of itself, the caller compares.
+    :raises VerificationError: see `verify_entry`.
+    """
+    signed = _signed(wire, MAX_RELEASE)
+    value = _parse(signed.payload)
+    _check_signature(signed, typ, signer, find_key)
+    return value
+
+
 def parse_strictly(text: str) -> Any:
     """Parse JSON that has one reading only.
 

@@ -21,6 +21,7 @@ from hub.registry import dpop, keys, tokens, trust
 from hub.registry.addresses import is_origin, is_slug
 from hub.registry.errors import (
     AgreementEndedError,
+    ClosedError,
     FrozenError,
     NotAnchorError,
     ProofOfPossessionError,
@@ -49,21 +50,26 @@ class Caller:
     enterprise: str
     state: PeerState
     agreement_ends_at: datetime | None
+    categories: tuple[str, ...]  # What we open to a partner; empty means all.
+    shares_public: bool
     seen_at: datetime | None
 
 
-def authenticate_peer(request: dpop.Request, scope: str) -> tuple[Caller, dpop.Proof | None]:
+def authenticate_peer(
+    request: dpop.Request, scope: str, *, even_closed: bool = False
+) -> tuple[Caller, dpop.Proof | None]:
     """Return the peer that a token was issued to, if it may do this now, and its proof.
 
     The token proves who asks and for what; membership is read from the database at each request,
     so whoever is suspended is out at once and not when the token expires. A proof holds for this
     request; that it is not used twice, `dpop.claim` sees to. A partner never goes without one.
 
+    :param even_closed: let it in to be told that the peering was closed.
     :raises TokenError: for a missing, foreign, expired or malformed token.
     :raises ProofOfPossessionError: when the sender must hold a key, and does not prove it.
     :raises ScopeError: when the token does not carry the scope.
     :raises UnknownPeerError: when its client is no peer of ours.
-    :raises SuspendedError, UnconfirmedError, AgreementEndedError: when the peering is not live.
+    :raises HubError: when the peering is not live; see `check_live`.
     """
     scheme, _, text = (request.authorization or "").partition(" ")
     claims = _claims_of(text)
@@ -75,20 +81,19 @@ def authenticate_peer(request: dpop.Request, scope: str) -> tuple[Caller, dpop.P
         raise ProofOfPossessionError("missing")
     if scope not in str(claims.get("scope", "")).split():
         raise ScopeError
-    check_live(peer)
+    check_live(peer, even_closed=even_closed)
     return caller_of(peer), proof
 
 
 def renew(caller: Caller) -> Caller:
     """Return a caller as it stands now, when its request was held for a while.
 
-    :raises UnknownPeerError, SuspendedError, UnconfirmedError, AgreementEndedError: when it may no
-        longer come in.
+    :raises HubError: when it may no longer come in, not even to be told that it was closed.
     """
     peer = db.session.get(Peer, caller.id, populate_existing=True)
     if peer is None:
         raise UnknownPeerError
-    check_live(peer)
+    check_live(peer, even_closed=True)
     return caller_of(peer)
 
 
@@ -102,6 +107,8 @@ def caller_of(peer: Peer) -> Caller:
         enterprise=peer.enterprise,
         state=PeerState(peer.state),
         agreement_ends_at=peer.agreement_ends_at,
+        categories=tuple(peer.categories),
+        shares_public=peer.shares_public,
         seen_at=peer.seen_at,
     )
 
@@ -136,11 +143,16 @@ def _claims_of(text: str) -> dict[str, Any]:
     return claims
 
 
-def check_live(peer: Peer) -> None:
+def check_live(peer: Peer, *, even_closed: bool = False) -> None:
     """Let a peering pass that stands as it should.
 
-    :raises SuspendedError, FrozenError, UnconfirmedError, AgreementEndedError: when it does not.
+    :raises HubError: ClosedError, SuspendedError, FrozenError, UnconfirmedError or
+        AgreementEndedError, when it does not.
     """
+    if peer.state == PeerState.CLOSED:
+        if even_closed:
+            return
+        raise ClosedError
     if peer.state == PeerState.SUSPENDED:
         raise SuspendedError
     if peer.state == PeerState.FROZEN:
