@@ -219,10 +219,8 @@ def _introduce_author(entry: VerifiedEntry, is_ours: bool) -> None:
     is_public = PUBLIC in channels
     towards = registry.enterprise_of(entry.parent[0])
     for partner in registry.live_peers(PeerKind.PARTNER):
-        reads = (is_public and partner.shares_public) or partner_channel(
-            partner.enterprise
-        ) in channels
-        if reads or partner.enterprise == towards:
+        named = partner_channel(partner.enterprise) in channels
+        if named or (is_public and partner.shares_public) or partner.enterprise == towards:
             introduce(author, partner.enterprise)
 
 

@@ -103,9 +103,8 @@ def parent_of(document: dict[str, Any]) -> tuple[str, str] | None:
 
 
 def verify_signed(wire: object, typ: str, signer: str, find_key: FindKey) -> dict[str, Any]:
-    """Return what a signed object of another kind says, in its one canonical form.
+    """Return what a signed object of another kind says; whom it names, the caller compares.
 
-    :param signer: whose key it must be; what the object says of itself, the caller compares.
     :raises VerificationError: see `verify_entry`.
     """
     signed = _signed(wire, MAX_RELEASE)

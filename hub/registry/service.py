@@ -149,9 +149,9 @@ def check_live(peer: Peer, *, even_closed: bool = False) -> None:
     :raises HubError: ClosedError, SuspendedError, FrozenError, UnconfirmedError or
         AgreementEndedError, when it does not.
     """
+    if peer.state == PeerState.CLOSED and even_closed:
+        return
     if peer.state == PeerState.CLOSED:
-        if even_closed:
-            return
         raise ClosedError
     if peer.state == PeerState.SUSPENDED:
         raise SuspendedError

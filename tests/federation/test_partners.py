@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -16,7 +17,16 @@ from hub.cases.models import Case, Document, State
 from hub.config import of_this_node
 from hub.database import db, transaction
 from hub.errors import HubError
-from hub.federation import closing, hiding, peering, puller, pusher
+from hub.federation import (
+    agreements,
+    closing,
+    directory,
+    hiding,
+    peering,
+    preview,
+    puller,
+    pusher,
+)
 from hub.federation.agreements import Agreement
 from hub.federation.errors import MalformedError, RefusedError
 from hub.federation.models import Quarantined
@@ -237,6 +247,67 @@ def test_what_one_partner_reads_never_names_another(federation, make_node):
     assert (titles(third), titles(federation.partner)) == (["给两家"], [])
     page = get(third, "/fed/v1/channels/partner:initech/items", after="0")
     assert "globex" not in json.dumps(page)
+
+
+def test_a_withdrawal_passes_after_the_agreement_and_closing_and_nothing_else_does(federation):
+    entry_id = publish(federation.alpha, GROUP, THEIRS)
+    federation.sync()
+    for terms in ({"agreement_ends_at": clock.now()}, {"state": PeerState.CLOSED}):
+        agree(federation.headquarters, "globex", **terms)
+        late = publish(federation.alpha, THEIRS, title="太迟了")
+        readdress(federation.alpha, entry_id, GROUP)
+        with federation.alpha.app_context():
+            assert not pusher.is_behind(pusher.push(HQ))
+        assert texts(federation.headquarters, late) == []
+        with federation.headquarters.app_context():
+            left = select(Live.op).where(Live.entry_id == entry_id, Live.channel == THEIRS)
+            assert db.session.scalars(left).all() == ["retract"]
+        publish(federation.alpha, GROUP, THEIRS, rev=2, entry_id=entry_id)
+        readdress(federation.alpha, entry_id, GROUP, THEIRS)
+        readdress(federation.alpha, entry_id, GROUP)
+
+
+def test_what_is_said_of_a_case_is_covered_as_the_case_is(headquarters, partner):
+    pair(headquarters, partner)
+    case = publish(headquarters, GROUP, THEIRS, category="business_integration")
+    said = {"type": "question", "parent": {"origin": HQ, "id": case}, "fields": {}}
+    with headquarters.app_context():
+        assert agreements.covers(["business_integration"], THEIRS, said)
+        assert not agreements.covers(["brand"], THEIRS, said)
+        assert not agreements.covers(agreements.NOTHING, THEIRS, said)
+
+
+def test_the_preview_shows_no_category_that_is_not_agreed(headquarters, partner):
+    pair(headquarters, partner)
+    publish(headquarters, GROUP, THEIRS, category="business_integration")
+    publish(headquarters, GROUP, PUBLIC, title="公开的", category="business_integration")
+    agree(headquarters, "globex", categories=["brand"])
+    with headquarters.app_context():
+        shown, total = preview.readable_by(preview.find_partner("globex"), 1)
+        assert ([each.title for each in shown], total) == (["公开的"], 1)
+
+
+def test_terms_confirmed_after_an_invitation_outlast_it(headquarters, partner):
+    connect(headquarters, partner)
+    accept(headquarters, invite(partner, headquarters, PeerKind.PARTNER))
+    code = invite(headquarters, partner, PeerKind.PARTNER)
+    with headquarters.app_context(), transaction():
+        peer = registry.find_peer(PARTNER)
+        peering.confirm(PARTNER, peer.fingerprint, Agreement(categories=("brand",)))
+    accept(partner, code)
+    with headquarters.app_context():
+        assert registry.find_peer(PARTNER).categories == ["brand"]
+
+
+def test_only_our_headquarters_hides_a_partner(federation):
+    publish(federation.alpha, GROUP, title="自家的")
+    federation.sync()
+    with federation.partner.app_context(), transaction():
+        fields = {"enterprise": "globex", "state": "hidden"}
+        directory._publish("partner", str(uuid4()), 1, fields, {OURS})
+    federation.sync()
+    with federation.headquarters.app_context():
+        assert hiding.reasons() == {}
 
 
 # Closing for good

@@ -156,9 +156,13 @@ def test_a_partner_is_confirmed_only_with_the_box_ticked(headquarters, partner):
     submit(browser, PEERS, address, fingerprint=fingerprint)
     with headquarters.app_context():
         assert registry.peers()[0].confirmed_at is None
-    submit(browser, PEERS, address, fingerprint=fingerprint, compared="y")
+    terms = {"ends_on": "2099-12-31", "categories": ["brand"], "channels": "partner"}
+    submit(browser, PEERS, address, fingerprint=fingerprint, compared="y", **terms)
     with headquarters.app_context():
-        assert registry.peers()[0].confirmed_at is not None
+        [peer] = registry.peers()
+        assert peer.confirmed_at is not None
+        assert peer.agreement_ends_at.year == 2099
+        assert (peer.categories, peer.shares_public) == (["brand"], False)
 
 
 @pytest.mark.parametrize("page", [JOIN, PEERS, "/admin/federation/quarantine"])
@@ -195,8 +199,7 @@ def test_an_agreement_is_chosen_in_the_form_and_shown_on_the_page(headquarters, 
     assert code
     accept(partner, code[0])
     shown = browser.get(PEERS).text
-    assert "It may read" in shown
-    assert "and what is public" not in shown
+    assert "Categories that it may read" in shown
     with headquarters.app_context():
         [peer] = registry.peers()
         assert (peer.categories, peer.shares_public) == (["rules", "brand"], False)
@@ -214,5 +217,5 @@ def test_closing_is_explained_then_done_and_only_for_partners(headquarters, alph
     assert browser.post(own, data={"csrf_token": csrf_token(page)}).status_code == 404
     assert browser.post(path).status_code in {400, 403}
     done = browser.post(path, data={"csrf_token": csrf_token(page)}, follow_redirects=True)
-    assert "Closed for good" in done.text
+    assert "peer_closed" in done.text
     assert browser.get(path).status_code == 404
