@@ -161,7 +161,7 @@ def test_a_partner_is_confirmed_only_with_the_box_ticked(headquarters, partner):
     with headquarters.app_context():
         [peer] = registry.peers()
         assert peer.confirmed_at is not None
-        assert peer.agreement_ends_at.year == 2099
+        assert peer.agreement_ends_at.isoformat() == "2100-01-01T00:00:00+00:00"
         assert (peer.categories, peer.shares_public) == (["brand"], False)
 
 
