@@ -122,13 +122,9 @@ class Intake:
             return self._refuse(item, digest, error)
         self._advance(release)
         is_agreed = not entry or agreements.covers(self._agreed, self.channel, entry.document)
-        is_offered = (
-            settings().is_headquarters
-            and self.channel in release.statement["relay"]
-            and item.via < MAX_VIA
-        )
-        kept = entry if is_agreed else None
-        self._pending.append((release, kept, item.via + 1, is_offered))
+        may_relay = self.channel in release.statement["relay"] and item.via < MAX_VIA
+        is_offered = settings().is_headquarters and may_relay
+        self._pending.append((release, entry if is_agreed else None, item.via + 1, is_offered))
         if not is_agreed:
             return Outcome(digest, NotAgreedError.code, str(NotAgreedError()))
         if entry and (self.channel == DIRECTORY or entry.document["type"] in directory.KINDS):

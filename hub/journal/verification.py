@@ -108,9 +108,8 @@ def verify_signed(wire: object, typ: str, signer: str, find_key: FindKey) -> dic
     :raises VerificationError: see `verify_entry`.
     """
     signed = _signed(wire, MAX_RELEASE)
-    value = _parse(signed.payload)
     _check_signature(signed, typ, signer, find_key)
-    return value
+    return _parse(signed.payload)
 
 
 def parse_strictly(text: str) -> Any:

@@ -5,7 +5,6 @@ is pinned when we join; it names the headquarters of partners, and each of those
 of its own enterprise and no others.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from sqlalchemy import select
 from hub import clock
 from hub.config import settings
 from hub.database import db
+from hub.errors import HubError
 from hub.registry import dpop, keys, tokens, trust
 from hub.registry.addresses import is_origin, is_slug
 from hub.registry.errors import (
@@ -36,7 +36,11 @@ from hub.registry.models import Node, Peer, PeerKind, PeerState
 CONTACT = timedelta(seconds=10)  # A peer's last contact is noted at most this often.
 LATEST = 253402300800  # Seconds since 1970 at which the year 10000 begins.
 
-_PLACE = re.compile(r"[A-Za-z0-9_-]{1,20}:[0-9]{1,16}\Z")
+_SHUT: dict[PeerState, type[HubError]] = {
+    PeerState.SUSPENDED: SuspendedError,
+    PeerState.FROZEN: FrozenError,
+    PeerState.CLOSED: ClosedError,
+}
 
 
 @dataclass(frozen=True)
@@ -146,19 +150,12 @@ def _claims_of(text: str) -> dict[str, Any]:
 def check_live(peer: Peer, *, even_closed: bool = False) -> None:
     """Let a peering pass that stands as it should.
 
-    :raises HubError: ClosedError, SuspendedError, FrozenError, UnconfirmedError or
-        AgreementEndedError, when it does not.
+    :raises HubError: saying in which other state it is, or that its agreement has ended.
     """
     if peer.state == PeerState.CLOSED and even_closed:
         return
-    if peer.state == PeerState.CLOSED:
-        raise ClosedError
-    if peer.state == PeerState.SUSPENDED:
-        raise SuspendedError
-    if peer.state == PeerState.FROZEN:
-        raise FrozenError
     if peer.state != PeerState.LIVE:
-        raise UnconfirmedError
+        raise _SHUT.get(PeerState(peer.state), UnconfirmedError)
     if peer.agreement_ends_at is not None and peer.agreement_ends_at <= clock.now():
         raise AgreementEndedError
 
@@ -269,17 +266,10 @@ def _learn_revocation(fields: dict[str, Any], signer: str) -> None:
     if node is None or node.is_headquarters or signer != anchors().get(node.enterprise):
         raise NotAnchorError
     kid, counts = fields.get("kid"), fields.get("counts")
-    if not isinstance(kid, str) or not isinstance(counts, dict) or not _are_places(counts):
+    if not isinstance(kid, str) or not isinstance(counts, dict) or not trust.are_places(counts):
         raise NotAnchorError
     cutoff = fields.get("cutoff")
     trust.revoke(node.origin, kid, {"cutoff": cutoff, "counts": counts})
-
-
-def _are_places(counts: dict[str, Any]) -> bool:
-    return all(
-        isinstance(row, list) and all(isinstance(text, str) and _PLACE.match(text) for text in row)
-        for row in counts.values()
-    )
 
 
 def _vouches(signer: str, enterprise: str, headquarters: str | None) -> bool:
