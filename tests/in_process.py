@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from hub.database import transaction
 from hub.federation import joining, peering
+from hub.federation.agreements import EVERYTHING, Agreement
 from hub.federation.client import TRANSPORT
 from hub.journal.signing import node_keys
 from hub.registry.models import PeerKind
@@ -101,11 +101,11 @@ def join(headquarters: Flask, node: Flask) -> None:
     accept(node, code)
 
 
-def pair(one: Flask, other: Flask) -> None:
+def pair(one: Flask, other: Flask, agreement: Agreement = EVERYTHING) -> None:
     """Make partners of two headquarters: a code each way, and fingerprints compared."""
     connect(one, other)
     for host, guest in ((one, other), (other, one)):
-        accept(guest, invite(host, guest, PeerKind.PARTNER))
+        accept(guest, invite(host, guest, PeerKind.PARTNER, agreement))
     for here, there in ((one, other), (other, one)):
         with there.app_context():
             fingerprint = node_keys().fingerprint
@@ -114,12 +114,12 @@ def pair(one: Flask, other: Flask) -> None:
 
 
 def invite(
-    headquarters: Flask, node: Flask, kind: PeerKind, ends_at: datetime | None = None
+    headquarters: Flask, node: Flask, kind: PeerKind, agreement: Agreement = EVERYTHING
 ) -> str:
     """Return a code with which the node may join."""
     config = node.extensions["hub.settings"]
     with headquarters.app_context(), transaction():
-        return joining.invite(config.origin, config.enterprise, kind, ends_at)
+        return joining.invite(config.origin, config.enterprise, kind, agreement)
 
 
 def accept(node: Flask, code: str) -> None:

@@ -100,6 +100,18 @@ class GroundsMissingError(HubError):
     message = mark("Say on what grounds: the register keeps them with the decision.")
 
 
+class NotAgreedError(HubError):
+    """A case was to go to a partner whose agreement has ended or does not cover its category."""
+
+    code = "not_agreed"
+    message = mark(
+        "The agreement with %(enterprise)s has ended or does not cover the category of this case."
+    )
+
+    def __init__(self, enterprise: str) -> None:
+        super().__init__(field="partners", enterprise=enterprise)
+
+
 class NoPartnersError(HubError):
     """A case was to be opened to partners, and this node knows of none."""
 

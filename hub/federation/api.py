@@ -12,9 +12,10 @@ from hub.api import Blueprint as ApiBlueprint
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError, InvalidError
-from hub.federation import acknowledgements, feedback, protocol, relay, rewinding, rotation
+from hub.federation import acknowledgements, closing, feedback, protocol, relay, rewinding, rotation
 from hub.federation.packing import pack
-from hub.federation.receiving import Intake, Sender
+from hub.federation.receiving import Intake
+from hub.federation.sender import Sender
 from hub.federation.shown import receipts_shown
 from hub.identity.access import anyone, scope
 from hub.identity.models import Scope
@@ -56,19 +57,25 @@ def describe() -> Response:
 
 
 @blueprint.get("/fed/v1/channels")
-@access.peer("fed.read")
+@access.peer("fed.read", even_closed=True)
 def channels() -> Response:
-    """List the channels open to the caller; with `wait`, once one of them has moved."""
+    """List the channels open to the caller; with `wait`, once one of them has moved.
+
+    Whom we closed the door on gets the signed closure instead, here and nowhere else.
+    """
     seen = protocol.parse_seen(request.args.get("seen", ""))
     seconds = min(whole_number("wait", 0), protocol.MAX_WAIT)
     acknowledgements.note(g.peer, seen)
     granted = relay.granted_channels(g.peer)
-    if seconds:
+    if seconds and granted:
         box, last = outbox.box_of(g.peer.origin), outbox.head_of(g.peer.origin)
         seen[box] = str(protocol.ChannelCursor(*last)) if last else "0"
         db.session.rollback()  # No transaction is held while we wait.
         relay.watcher().wait(g.peer.origin, [*granted, box], seen, seconds)
-        granted = relay.granted_channels(registry.renew(g.peer))
+        g.peer = registry.renew(g.peer)
+        granted = relay.granted_channels(g.peer)
+    if (closure := closing.told_to(g.peer)) is not None:
+        return answer({"channels": [], "closure": closure})
     heads, mail = relay.heads_of(granted), feedback.waiting_for(g.peer.origin)
     listed = [{"ch": name, "head": str(heads[name]) if name in heads else "0"} for name in granted]
     return answer({"channels": listed} | ({"feedback": mail} if mail else {}))

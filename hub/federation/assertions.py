@@ -69,7 +69,7 @@ def verify(text: object, client_id: str | None) -> Assertion:
         raise ClientError("assertion", "The client assertion does not hold.") from error
     _check_claims(token.claims, client_id)
     try:
-        registry.check_live(found[0])
+        registry.check_live(found[0], even_closed=True)  # To be told so.
     except HubError as error:
         raise ClientError(error.code, ascii_of(str(error))) from error
     return Assertion(token.claims, registry.caller_of(found[0]))

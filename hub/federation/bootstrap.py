@@ -23,8 +23,8 @@ from hub.federation.errors import MalformedError, RefusedError
 from hub.federation.models import Listed
 from hub.federation.parts import Part, Snapshot, parse_snapshot, read
 from hub.federation.protocol import MAX_ITEMS, Item, claim
-from hub.federation.receiving import sender_of
 from hub.federation.restoring import Ends, Restoration
+from hub.federation.sender import sender_of
 from hub.journal import log, repair
 from hub.journal.models import PUT, Head, Live
 from hub.registry import service as registry

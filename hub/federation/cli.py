@@ -9,6 +9,7 @@ from hub import clock
 from hub.config import settings
 from hub.database import db, transaction
 from hub.federation import (
+    closing,
     freezing,
     joining,
     peering,
@@ -20,6 +21,7 @@ from hub.federation import (
     rotation,
     standing,
 )
+from hub.federation.agreements import Agreement
 from hub.federation.errors import PeerError
 from hub.journal import keyring
 from hub.journal.signing import node_keys
@@ -44,11 +46,30 @@ def federation() -> None:
     type=click.DateTime(["%Y-%m-%d"]),
     help="Last day of the agreement with a partner; a year from now if not given.",
 )
-def invite(origin: str, enterprise: str | None, kind: str, ends_at: datetime | None) -> None:
+@click.option(
+    "--categories", default="", help="Codes of what the partner may read, by commas; all if empty."
+)
+@click.option(
+    "--public/--no-public",
+    "shares_public",
+    default=True,
+    show_default=True,
+    help="Whether the partner also reads what is public.",
+)
+def invite(
+    origin: str,
+    enterprise: str | None,
+    kind: str,
+    ends_at: datetime | None,
+    categories: str,
+    shares_public: bool,
+) -> None:
     """Print a code with which the node at ORIGIN may join within 24 hours."""
+    named = tuple(code.strip() for code in categories.split(",") if code.strip())
+    agreement = Agreement(_end_of(ends_at), named, shares_public)
     with transaction():
         code = joining.invite(
-            origin, enterprise or settings().enterprise, PeerKind(kind), _end_of(ends_at)
+            origin, enterprise or settings().enterprise, PeerKind(kind), agreement
         )
     click.echo(code)
 
@@ -78,6 +99,16 @@ def confirm(origin: str, fingerprint: str) -> None:
     with transaction():
         is_live = peering.confirm(origin, fingerprint).state == PeerState.LIVE
     click.echo(f"{origin} is confirmed" + (" and live." if is_live else "; it must invite us too."))
+
+
+@federation.command("close")
+@click.argument("origin")
+@click.confirmation_option(prompt="This can't be undone. Close it for good?")
+def close(origin: str) -> None:
+    """End the peering with the partner at ORIGIN for good, and drop what came from it."""
+    with transaction():
+        closing.close(origin)
+    click.echo(f"{origin} is closed. Its texts are gone from this enterprise within 24 hours.")
 
 
 @federation.command("fingerprint")

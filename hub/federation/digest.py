@@ -17,7 +17,7 @@ from hub.cases.service.reading import KINDS
 from hub.config import settings
 from hub.database import db
 from hub.errors import HubError, mark
-from hub.federation import relay
+from hub.federation import agreements, relay
 from hub.federation.buckets import LiveEntry, hashes
 from hub.federation.protocol import ChannelCursor
 from hub.journal.models import PUT, Entry, Live, LogItem, Release
@@ -103,7 +103,12 @@ def _offered(peer: Caller, channel: str) -> Iterator[LiveEntry]:
         .join(Entry, text)
         .join(LogItem, is_offered)
     )
-    return (_entry_of(row, place=row[-1]) for row in _rows(statement, LogItem.seq))
+    agreed = agreements.categories_of(channel)
+    if agreed:
+        statement = statement.add_columns(Entry.payload)
+    for row in _rows(statement, LogItem.seq):
+        if not agreed or agreements.covers_text(agreed, channel, row.payload):
+            yield _entry_of(row, place=row[-1])
 
 
 def _wanted_by(peer: Caller) -> ColumnElement[bool]:

@@ -24,6 +24,7 @@ from hub.registry.models import NodeKey
 NODE = "node"
 KEY = "key"
 KEY_REVOKED = "key_revoked"
+PARTNER = "partner"
 KINDS = frozenset({NODE, KEY, KEY_REVOKED})
 
 
@@ -60,6 +61,32 @@ def introduce(origin: str, enterprise: str) -> None:
         _show(entry_id, channel)
     if missing:
         _say_revoked_to(origin, channel)
+
+
+def take_back(enterprise: str) -> None:
+    """Vouch to a partner for nobody any longer; the caller owns the transaction."""
+    channel, here = partner_channel(enterprise), settings().origin
+    statement = (
+        select(Live.entry_id)
+        .join(Entry, Entry.digest == Live.entry_digest)
+        .where(
+            Live.iss == here,
+            Live.channel == channel,
+            Live.op == PUT,
+            Entry.type.in_([NODE, KEY]),
+        )
+    )
+    for entry_id in sorted(db.session.scalars(statement)):
+        log.readdress(entry_id, _channels_of(entry_id) - {channel})
+
+
+def say_of_partner(enterprise: str, state: str) -> None:
+    """Tell our nodes whether what came from a partner may be shown; once for each change.
+
+    The caller owns the transaction and has locked the head of `dir`.
+    """
+    entry_id = str(uuid5(NAMESPACE_URL, f"{settings().origin}#partner:{enterprise}"))
+    _say(PARTNER, entry_id, {"enterprise": enterprise, "state": state}, {DIRECTORY})
 
 
 def add_key(origin: str, jwk: dict[str, Any], not_before: int) -> None:

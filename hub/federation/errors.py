@@ -17,6 +17,7 @@ class PeerError(HubError):
     message = mark("The other node did not answer as it should.")
 
 
+NOT_AGREED = "not_agreed"
 NO_TRUST = "its certificate is not trusted"
 NO_TIME = "no answer in time"
 
@@ -191,6 +192,15 @@ class AgreementError(HubError):
 
     def __init__(self) -> None:
         super().__init__(field="ends_at")
+
+
+class NotAgreedError(HubError):
+    """A case that the agreement with a partner does not cover, or no longer."""
+
+    code = NOT_AGREED
+    message = mark(
+        "The agreement with this partner has ended or does not cover the category of the case."
+    )
 
 
 class AlreadyJoinedError(HubError):

@@ -16,8 +16,9 @@ from hub.federation.client import PeerClient
 from hub.federation.directory import introduce
 from hub.federation.errors import MalformedError, RefusedError
 from hub.federation.protocol import ChannelCursor, parse_cursor
-from hub.federation.receiving import Outcome, Sender, sender_of
+from hub.federation.receiving import Outcome
 from hub.federation.relay import CursorAheadError, CursorGoneError
+from hub.federation.sender import Sender, sender_of
 from hub.journal import log, outbox
 from hub.journal.errors import VerificationError
 from hub.journal.models import GROUP, PUBLIC, PUT, Live, partner_channel
@@ -219,8 +220,8 @@ def _introduce_author(entry: VerifiedEntry, is_ours: bool) -> None:
     is_public = PUBLIC in channels
     towards = registry.enterprise_of(entry.parent[0])
     for partner in registry.live_peers(PeerKind.PARTNER):
-        reads = is_public or partner_channel(partner.enterprise) in channels
-        if reads or partner.enterprise == towards:
+        named = partner_channel(partner.enterprise) in channels
+        if named or (is_public and partner.shares_public) or partner.enterprise == towards:
             introduce(author, partner.enterprise)
 
 

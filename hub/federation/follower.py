@@ -15,7 +15,7 @@ from hub import clock
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
-from hub.federation import feedback, puller, pusher, reconciling, relay, retention, snapshot
+from hub.federation import feedback, hiding, puller, pusher, reconciling, relay, retention, snapshot
 from hub.federation.client import PeerClient
 from hub.federation.errors import PeerError, RefusedError
 from hub.federation.feeds import follower as feeds
@@ -28,6 +28,7 @@ from hub.registry.models import Peer, PeerKind
 
 POLL = 0.05  # Seconds between two looks at our own heads.
 LOOK = 1.0  # Seconds between two looks for new peers; also the pace of unproductive pulls.
+REVIEW = 5.0  # Seconds between two looks at leases and agreements.
 SHORTEST, LONGEST = 0.5, 60.0  # Seconds of back-off after a failure.
 SWEEP = 10.0  # Seconds between two looks at the snapshots that lie on disk.
 TIDYING = 3600.0  # Seconds between two looks at what our logs may forget.
@@ -86,6 +87,7 @@ class Follower:
         self._start("feeds", self._feed)
         self._start("feedback", self._send_feedback)
         self._start("keep", self._keep)
+        self._start("review", self._review)
 
     def _start(self, name: str, work: object, *values: str) -> None:
         thread = self._threads.get(name)
@@ -210,6 +212,16 @@ class Follower:
                         db.session.rollback()
                         waits[origin] = (backoff, monotonic() + backoff.fail(error))
                         logger.warning("feedback not sent", peer=origin, reason=str(error))
+
+    def _review(self) -> None:
+        """Hide and purge what came from partners, when its time has come."""
+        while not self.stop.wait(REVIEW):
+            with self.app.app_context():
+                try:
+                    hiding.review()
+                except (HubError, SQLAlchemyError) as error:
+                    db.session.rollback()
+                    logger.warning("review failed", reason=str(error))
 
 
 def hint_partners(hinted: dict[str, ChannelCursor]) -> dict[str, ChannelCursor]:

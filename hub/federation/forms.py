@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask_babel import gettext
+from flask_babel import gettext, lazy_gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import (  # type: ignore[attr-defined]  # SelectChoice is newer than the types.
@@ -14,14 +14,19 @@ from wtforms import (  # type: ignore[attr-defined]  # SelectChoice is newer tha
     HiddenField,
     SelectChoice,
     SelectField,
+    SelectMultipleField,
     StringField,
     TextAreaField,
 )
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
+from wtforms.widgets import CheckboxInput, ListWidget
 
+from hub import clock
+from hub.cases.fields import CATEGORIES
 from hub.config import settings
 from hub.errors import HubError
-from hub.registry.models import PeerKind
+from hub.federation.agreements import Agreement
+from hub.registry.models import Peer, PeerKind
 
 
 class JoinForm(FlaskForm):
@@ -35,7 +40,50 @@ class JoinForm(FlaskForm):
     )
 
 
-class InvitationForm(FlaskForm):
+class Checkboxes(SelectMultipleField):
+    """Several choices, each a box to tick."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+
+class AgreementForm(FlaskForm):
+    """What a partner may read, and until when."""
+
+    ends_on = DateField(
+        _("Last day of the agreement"),
+        [Optional()],
+        description=_("Only for a partner; a year from now if left empty."),
+    )
+    categories = Checkboxes(
+        _("Categories that the agreement covers"),
+        [Optional()],
+        choices=[SelectChoice(code, lazy_gettext(name)) for code, name in CATEGORIES.items()],
+        description=_("Only for a partner; all if none is chosen."),
+    )
+    channels = SelectField(
+        _("What the partner may read"),
+        default="public",
+        choices=[
+            SelectChoice("public", _("Cases that name it, and what is public")),
+            SelectChoice("partner", _("Only cases that name it")),
+        ],
+    )
+
+    def agreement(self) -> Agreement:
+        """Return what was agreed, as the form says."""
+        categories = tuple(self.categories.data or ())
+        return Agreement(self._ends_at(), categories, self.channels.data != "partner")
+
+    def _ends_at(self) -> datetime | None:
+        """Return the end of the last day, in this node's time zone."""
+        if self.ends_on.data is None:
+            return None
+        midnight = datetime.combine(self.ends_on.data, datetime.min.time())
+        return midnight.replace(tzinfo=ZoneInfo(settings().time_zone)) + timedelta(days=1)
+
+
+class InvitationForm(AgreementForm):
     """Whom to invite, and as what."""
 
     kind = SelectField(
@@ -58,29 +106,26 @@ class InvitationForm(FlaskForm):
         description=_("Only for a partner: lowercase letters, digits and hyphens."),
         render_kw={"autocomplete": "off", "spellcheck": "false"},
     )
-    ends_on = DateField(
-        _("Last day of the agreement"),
-        [Optional()],
-        description=_("Only for a partner; a year from now if left empty."),
-    )
 
-    def values(self) -> tuple[str, str, PeerKind, datetime | None]:
+    def values(self) -> tuple[str, str, PeerKind, Agreement]:
         """Return the arguments of `joining.invite`."""
         kind = PeerKind(self.kind.data)
         own = settings().enterprise
         enterprise = own if kind == PeerKind.SUBSIDIARY else (self.enterprise.data or "").strip()
-        return (self.origin.data or "").strip().rstrip("/"), enterprise, kind, self._ends_at()
-
-    def _ends_at(self) -> datetime | None:
-        """Return the end of the last day, in this node's time zone."""
-        if self.ends_on.data is None:
-            return None
-        midnight = datetime.combine(self.ends_on.data, datetime.min.time())
-        return midnight.replace(tzinfo=ZoneInfo(settings().time_zone)) + timedelta(days=1)
+        origin = (self.origin.data or "").strip().rstrip("/")
+        return origin, enterprise, kind, self.agreement()
 
 
-class ConfirmationForm(FlaskForm):
-    """That somebody compared a fingerprint, and which."""
+class ConfirmationForm(AgreementForm):
+    """That somebody compared a fingerprint, and which, and what is agreed."""
+
+    ends_on = DateField(_("Last day of the agreement"), [InputRequired()])
+    categories = Checkboxes(
+        _("Categories that the agreement covers"),
+        [Optional()],
+        choices=[SelectChoice(code, lazy_gettext(name)) for code, name in CATEGORIES.items()],
+        description=_("All if none is chosen."),
+    )
 
     fingerprint = HiddenField(validators=[DataRequired(), Length(max=100)])
     compared = BooleanField(
@@ -106,6 +151,21 @@ class UnfreezingForm(FlaskForm):
         [DataRequired(), Length(max=500)],
         description=_("It stays in the audit trail, with your name."),
     )
+
+
+def confirmation_of(peer: Peer) -> ConfirmationForm:
+    """Return the form for confirming a partner, with what it was invited to."""
+    zone = ZoneInfo(settings().time_zone)
+    ends_at = peer.agreement_ends_at or clock.now() + timedelta(days=365)
+    form = ConfirmationForm(
+        formdata=None,
+        ends_on=(ends_at.astimezone(zone) - timedelta(seconds=1)).date(),
+        categories=peer.categories,
+        channels="public" if peer.shares_public else "partner",
+    )
+    for field in form:  # Several such forms may stand on one page.
+        field.id = field.label.field_id = f"{field.name}-{peer.id}"
+    return form
 
 
 def refuse(field: Field, error: HubError) -> None:

@@ -51,6 +51,10 @@ TROUBLES = {
         mark("The key of this node was revoked."),
         mark("Ask headquarters for a new invitation, then: hub federation key replace CODE."),
     ),
+    "peer_closed": (
+        mark("The connection was closed for good."),
+        mark("If it shall begin anew, both sides invite each other again."),
+    ),
     "agreement_ended": (
         mark("The agreement has ended."),
         mark("If it goes on, both sides invite each other again with a new end date."),

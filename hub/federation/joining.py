@@ -17,10 +17,12 @@ from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
 from hub import clock
 from hub.audit import service as audit
+from hub.cases.fields import CATEGORIES
 from hub.config import settings
 from hub.database import db
 from hub.errors import InvalidError
 from hub.federation import peering, revocation, statements
+from hub.federation.agreements import AGREEMENT, EVERYTHING, Agreement, check_categories
 from hub.federation.client import PeerClient
 from hub.federation.errors import (
     AgreementError,
@@ -38,7 +40,6 @@ from hub.registry.addresses import is_origin, is_slug
 from hub.registry.models import Invitation, Peer, PeerKind, PeerState
 
 LIFE = timedelta(hours=24)  # Of an invitation.
-AGREEMENT = timedelta(days=365)  # Of an agreement, when nobody says otherwise.
 PREFIX = "jw1."
 
 _CODE = re.compile(r"jw1\.[A-Za-z0-9_-]{60,600}")
@@ -75,7 +76,7 @@ def invite(
     origin: str,
     enterprise: str,
     kind: PeerKind,
-    ends_at: datetime | None = None,
+    agreement: Agreement = EVERYTHING,
     *,
     actor_id: UUID | None = None,
 ) -> str:
@@ -83,14 +84,14 @@ def invite(
 
     It is shown once: only its digest is kept. The caller owns the transaction.
 
-    :param ends_at: end of the agreement with a partner; a year from now when not given.
+    :param agreement: with a partner; ignored for anybody else.
     :raises NotHeadquartersError, ForbiddenAddressError, EnterpriseError, AgreementError: when there
         is nothing of the kind to invite to.
     """
-    now = clock.now()
-    if kind == PeerKind.PARTNER:
-        ends_at = ends_at or now + AGREEMENT
+    now, is_partner = clock.now(), kind == PeerKind.PARTNER
+    ends_at = (agreement.ends_at or now + AGREEMENT) if is_partner else None
     _check_invitation(origin, enterprise, kind, ends_at)
+    categories = check_categories(agreement.categories if is_partner else (), list(CATEGORIES))
     code = _encode(settings().origin, node_keys().fingerprint, secrets.token_bytes(16))
     audit.record(
         "peer.invited", actor_id=actor_id, subject=origin, enterprise=enterprise, kind=kind
@@ -101,7 +102,9 @@ def invite(
             origin=origin,
             enterprise=enterprise,
             kind=kind,
-            agreement_ends_at=ends_at if kind == PeerKind.PARTNER else None,
+            agreement_ends_at=ends_at,
+            categories=categories,
+            shares_public=agreement.shares_public,
             created_at=now,
             expires_at=now + LIFE,
         )

@@ -5,10 +5,13 @@ from uuid import UUID
 
 from hub import clock
 from hub.audit import service as audit
+from hub.cases.fields import CATEGORIES
 from hub.config import settings
 from hub.database import db
-from hub.federation import directory
+from hub.federation import directory, hiding
+from hub.federation.agreements import AGREEMENT, Agreement, check_categories
 from hub.federation.errors import (
+    AgreementError,
     EnterpriseError,
     OtherFingerprintError,
     OtherKeyError,
@@ -17,7 +20,8 @@ from hub.federation.errors import (
 )
 from hub.registry import service as registry
 from hub.registry import trust
-from hub.registry.models import Peer, PeerKind, PeerState
+from hub.registry.errors import ClosedError
+from hub.registry.models import Peer, PeerKind, PeerState, Reason
 
 
 def find(origin: str) -> Peer:
@@ -61,9 +65,13 @@ def find_or_add(
             state=PeerState.REGISTERED,
             fingerprint=signing_jwk["kid"],
             signing_jwk=signing_jwk,
+            categories=[],
+            shares_public=True,
             created_at=clock.now(),
         )
         db.session.add(peer)
+    if peer.state == PeerState.CLOSED:
+        _open_again(peer)
     if (peer.kind, peer.enterprise) != (kind, enterprise):
         raise EnterpriseError
     peer.name, peer.token_jwk = name, token_jwk
@@ -85,14 +93,28 @@ def _check_key(origin: str, kid: str) -> None:
         raise OtherKeyError(origin)
 
 
-def confirm(origin: str, fingerprint: str, *, actor_id: UUID | None = None) -> Peer:
+def _open_again(peer: Peer) -> None:
+    """Begin a closed peering anew: both invitations and the comparison are needed once more."""
+    peer.state, peer.closure = PeerState.REGISTERED, None
+    peer.client_id = peer.our_client_id = peer.confirmed_at = peer.agreement_ends_at = None
+
+
+def confirm(
+    origin: str,
+    fingerprint: str,
+    agreement: Agreement | None = None,
+    *,
+    actor_id: UUID | None = None,
+) -> Peer:
     """Trust a partner whose fingerprint a person has compared by another road.
 
     From then on our nodes accept its headquarters as the anchor of its enterprise, and it learns
     our own. The caller owns the transaction.
 
     :param fingerprint: as read out by the partner; spaces don't count.
+    :param agreement: what it may read here; as it was invited if None.
     :raises UnknownPeerError: when no partner has this origin.
+    :raises AgreementError: when the agreement would have ended already.
     :raises OtherFingerprintError: when it is another one.
     """
     peer = find(origin)
@@ -102,6 +124,8 @@ def confirm(origin: str, fingerprint: str, *, actor_id: UUID | None = None) -> P
     if given != peer.fingerprint:
         raise OtherFingerprintError(grouped(peer.fingerprint), grouped(given))
     peer.confirmed_at = peer.confirmed_at or clock.now()
+    if agreement:
+        agree(peer, agreement)
     settle(peer)
     directory.announce(
         origin,
@@ -115,19 +139,37 @@ def confirm(origin: str, fingerprint: str, *, actor_id: UUID | None = None) -> P
     return peer
 
 
+def agree(peer: Peer, agreement: Agreement) -> None:
+    """Set what a partner may read here, from the next request on.
+
+    :raises AgreementError: when the agreement would have ended already.
+    """
+    ends_at = agreement.ends_at or clock.now() + AGREEMENT
+    if ends_at <= clock.now():
+        raise AgreementError
+    peer.categories = check_categories(agreement.categories, list(CATEGORIES))
+    peer.agreement_ends_at, peer.shares_public = ends_at, agreement.shares_public
+
+
 def settle(peer: Peer) -> None:
     """Make a partner live once each side let the other in and a person here confirmed it."""
     is_complete = bool(peer.confirmed_at and peer.client_id and peer.our_client_id)
     if peer.kind == PeerKind.PARTNER and peer.state == PeerState.REGISTERED and is_complete:
         peer.state = PeerState.LIVE
+        hiding.lift(peer.enterprise, Reason.CLOSED)
     db.session.flush()
 
 
 def suspend(origin: str, *, actor_id: UUID | None = None) -> Peer:
-    """Stop all exchange with a peer at once; cursors stay, so that it can go on later."""
+    """Stop all exchange with a peer at once; cursors stay, so that it can go on later.
+
+    :raises ClosedError: when it was closed for good.
+    """
     peer = find(origin)
     if peer.state == PeerState.FROZEN:
         return peer  # Else resuming it would undo the revocation of its key.
+    if peer.state == PeerState.CLOSED:
+        raise ClosedError
     audit.record("peer.suspended", actor_id=actor_id, subject=origin)
     peer.state = PeerState.SUSPENDED
     db.session.flush()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 
-from hub.cases.models import public_id
+from hub.cases.models import Document, public_id
 from hub.cases.service.reading import KINDS
 from hub.database import db
 from hub.errors import NotFoundError
@@ -52,11 +52,10 @@ def readable_by(partner: Peer, page: int) -> tuple[list[Readable], int]:
 
     Nothing, while the connection is not live or its agreement has ended.
     """
-    channels = standing.reads(partner)
-    total = db.session.scalar(_open(channels, func.count())) or 0
+    total = db.session.scalar(_open(partner, func.count())) or 0
     columns = (Live.channel, Live.origin, Live.entry_id, Entry.payload)
     rows = db.session.execute(
-        _open(channels, *columns)
+        _open(partner, *columns)
         .order_by(Live.iss, Live.seq.desc(), Live.channel)
         .limit(PER_PAGE)
         .offset((page - 1) * PER_PAGE)
@@ -64,18 +63,22 @@ def readable_by(partner: Peer, page: int) -> tuple[list[Readable], int]:
     return [_shown(*row) for row in rows], total
 
 
-def _open(channels: list[str], *columns: Any) -> Select[Any]:
-    return (
+def _open(partner: Peer, *columns: Any) -> Select[Any]:
+    statement = (
         select(*columns)
         .select_from(Live)
         .join(Entry, Entry.digest == Live.entry_digest)
         .where(
-            Live.channel.in_(channels),
+            Live.channel.in_(standing.reads(partner)),
             Live.op == PUT,
             Entry.payload.is_not(None),
             Entry.type.in_(KINDS),
         )
     )
+    if not partner.categories:
+        return statement
+    agreed = select(Document.digest).where(Document.category.in_(partner.categories))
+    return statement.where(or_(Live.channel == PUBLIC, Entry.digest.in_(agreed)))
 
 
 def _shown(channel: str, origin: str, entry_id: str, payload: str) -> Readable:

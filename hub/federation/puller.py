@@ -5,7 +5,7 @@ from typing import Any
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
-from hub.federation import bootstrap, feedback, omissions, room
+from hub.federation import bootstrap, closing, feedback, hiding, omissions, room
 from hub.federation.client import PeerClient
 from hub.federation.errors import MalformedError, RefusedError
 from hub.federation.protocol import (
@@ -20,11 +20,13 @@ from hub.federation.protocol import (
     parse_page,
 )
 from hub.federation.quarantine import has_early, retry_parked
-from hub.federation.receiving import Intake, sender_of
+from hub.federation.receiving import Intake
+from hub.federation.sender import sender_of
 from hub.journal import log
 from hub.journal.models import DIRECTORY, GROUP, PARTNER, PUBLIC, partner_channel
 from hub.registry import service as registry
-from hub.registry.models import Peer, PeerKind
+from hub.registry.errors import AgreementEndedError
+from hub.registry.models import Peer, PeerKind, Reason
 
 MOST_GONE = 2  # Snapshots that we take one after the other, if the log moves on meanwhile.
 FAR = 2_000  # Items from which a first contact takes the snapshot.
@@ -43,11 +45,21 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
     peer = registry.find_peer(peer_origin)
     if peer is None:
         return 0
-    client, peer_kind = PeerClient.for_peer(peer), peer.kind
+    client, peer_kind, enterprise = PeerClient.for_peer(peer), peer.kind, peer.enterprise
     seen = _seen(peer)
     wait = 0 if room.obstacle() else wait  # What it would bring could not be taken in.
     db.session.rollback()  # No transaction is held while the peer holds our request.
-    answer = _ask(client, seen, wait)
+    try:
+        answer = _ask(client, seen, wait)
+    except RefusedError as error:
+        if error.refusal == AgreementEndedError.code and peer_kind == PeerKind.PARTNER:
+            with transaction():
+                hiding.hide(enterprise, Reason.AGREEMENT)
+        raise
+    if "closure" in answer:
+        with transaction():
+            closing.receive(peer_origin, answer["closure"])
+        return 0
     offered = _offered(client, answer)
     try:
         count = sum(
@@ -63,6 +75,7 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
             retry_parked()
     if peer_kind == PeerKind.HEADQUARTERS:
         count += feedback.fetch(client, answer.get("feedback"))
+    hiding.note_poll(peer_origin)
     return count
 
 

@@ -1,21 +1,26 @@
 """One push up to headquarters: what we published and it does not have yet."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from sqlalchemy import select
 
+from hub.cases.service import visibility
 from hub.config import settings
-from hub.database import db
+from hub.database import db, transaction
 from hub.federation.client import PeerClient
-from hub.federation.errors import MalformedError, RefusedError
+from hub.federation.errors import NOT_AGREED, MalformedError, RefusedError
 from hub.federation.protocol import MAX_PAGE, ChannelCursor, parse_channel, parse_cursor
 from hub.federation.recovery import Told, recover
-from hub.journal.models import LOCAL, Chain, Entry, Release
+from hub.journal.models import LOCAL, PARTNER, Chain, Entry, Release
 from hub.registry import service as registry
 from hub.registry.models import PeerKind
 
 BATCH = 200  # Releases sent at once.
+
+logger = structlog.get_logger()
 
 Heads = dict[str, ChannelCursor]
 
@@ -89,18 +94,47 @@ def _push_channel(client: PeerClient, chain: tuple[str, str, int], heads: Heads)
         items = _items(channel, epoch, after)
         db.session.rollback()  # No transaction is held while headquarters works.
         answer = client.post("/fed/v1/ingest", {"ch": channel, "items": [i for _, i in items]})
-        refused = answer.get("refused")
-        if refused:
+        refused = _refused(client, answer.get("refused"))
+        if unagreed := _unagreed(items, refused):
+            _take_back(channel, unagreed)
+        if refused and len(refused) > len(unagreed):
             heads.pop(channel, None)
-            raise _refusal(client, refused)
+            raise _refusal(client, [row for row in refused if row["code"] != NOT_AGREED])
         after = items[-1][0]
         heads[channel] = ChannelCursor(epoch, after)
 
 
-def _refusal(client: PeerClient, refused: Any) -> RefusedError:
-    first = refused[0] if isinstance(refused, list) and isinstance(refused[0], dict) else {}
-    code, detail = str(first.get("code"))[:60], str(first.get("detail"))[:300]
+def _refused(client: PeerClient, rows: Any) -> list[dict[str, Any]]:
+    """Return what headquarters refused: index, code and detail of each."""
+    rows = rows or []
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and type(row.get("index")) is int and isinstance(row.get("code"), str)
+        for row in rows
+    ):
+        raise MalformedError(client.origin, "no list of what was refused")
+    return rows
+
+
+def _refusal(client: PeerClient, refused: list[dict[str, Any]]) -> RefusedError:
+    code, detail = refused[0]["code"][:60], str(refused[0].get("detail"))[:300]
     return RefusedError(client.origin, code, detail, answered=200, retry_after=None)
+
+
+def _unagreed(
+    items: Sequence[tuple[int, dict[str, Any]]], refused: list[dict[str, Any]]
+) -> list[str]:
+    """Return the ids of which headquarters keeps the release in its chain, and not the text."""
+    places = {row["index"] for row in refused if row["code"] == NOT_AGREED}
+    releases = [item["release"] for place, (_, item) in enumerate(items) if place in places]
+    return [str(json.loads(release["p"])["id"]) for release in releases]
+
+
+def _take_back(channel: str, entry_ids: list[str]) -> None:
+    """Narrow the cases that the agreement does not cover, so that their pages say what is true."""
+    with transaction():
+        for entry_id in sorted(set(entry_ids)):
+            visibility.drop_partner(entry_id, channel.removeprefix(PARTNER))
+    logger.warning("not covered by the agreement", channel=channel, cases=entry_ids)
 
 
 def _items(channel: str, epoch: str, after: int) -> list[tuple[int, dict[str, Any]]]:

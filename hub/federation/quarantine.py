@@ -14,7 +14,8 @@ from hub.errors import HubError, NotFoundError, mark
 from hub.federation import omissions, relay, shelf
 from hub.federation.models import Frozen, Quarantined
 from hub.federation.protocol import Item
-from hub.federation.receiving import PARKED, Intake, Outcome, Sender, sender_of
+from hub.federation.receiving import PARKED, Intake, Outcome
+from hub.federation.sender import Sender, sender_of
 from hub.journal.models import PUT, Entry, Release
 from hub.registry import service as registry
 from hub.registry.models import Peer, PeerKind, PeerState

@@ -1,6 +1,6 @@
 """Taking in what a peer sent: each item is judged alone, and none of them stops the others."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,15 +10,16 @@ from hub.cases.service import reading, recovery
 from hub.config import settings
 from hub.database import db
 from hub.errors import HubError
-from hub.federation import directory, freezing, revocation, shelf
+from hub.federation import agreements, directory, freezing, hiding, revocation, shelf
 from hub.federation.epochs import PASSED, check_place
+from hub.federation.errors import NotAgreedError
 from hub.federation.protocol import MAX_VIA, Item, claim, claimed_digest
+from hub.federation.sender import Sender
 from hub.journal import log
 from hub.journal.errors import VerificationError
 from hub.journal.holding import kid_of
 from hub.journal.models import (
     DIRECTORY,
-    GROUP,
     PUT,
     RETRACT,
     Change,
@@ -26,26 +27,15 @@ from hub.journal.models import (
     Live,
     LogItem,
     Release,
-    partner_channel,
 )
 from hub.journal.repair import Taken
 from hub.journal.verification import VerifiedEntry, VerifiedRelease, verify_entry, verify_release
 from hub.registry import service as registry
 from hub.registry import trust
-from hub.registry.models import NodeKey, Peer, PeerKind
+from hub.registry.models import NodeKey
 
 # What is missing may still arrive, or a person must look first.
 PARKED = frozenset({"unknown_key", "early_key", "gap", freezing.HELD})
-
-
-@dataclass(frozen=True)
-class Sender:
-    """Who handed us the items."""
-
-    origin: str
-    kind: PeerKind
-    enterprise: str
-    is_ingest: bool = False  # It publishes its own; else it serves a log that we read.
 
 
 @dataclass(frozen=True)
@@ -70,12 +60,14 @@ class Intake:
     _chains: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     _revisions: dict[tuple[str, str, int], str] = field(default_factory=dict)
     _issuers: dict[str, str] = field(default_factory=dict)  # Entry digest → who may release it.
+    _agreed: Collection[str] = ()
     _pending: list[Taken] = field(default_factory=list)
     _has_held_back: bool = False
 
     def take(self, items: Sequence[Item]) -> list[Outcome]:
         """Take in what can be taken in and quarantine the rest; one outcome for each item."""
         self._heads = log.lock_heads([self.channel] if settings().is_headquarters else [])
+        self._agreed = agreements.categories_of(self.channel) if self.sender.is_ingest else ()
         self._prepare(items)
         self._bench = freezing.Bench(self.sender.origin, self._key_of, items)
         outcomes = [self._take(item) for item in items]
@@ -110,7 +102,7 @@ class Intake:
             release = verify_release(item.release, self._key_of)
             key = self._find_key(release.statement["iss"], kid_of(release.signed.header))
             revocation.check_counts(key, release)
-            self._check_accepted(release.statement)
+            self._check_sender(release.statement)
             with self._bench.judging(item, release, self._store):
                 self._check_chain(release.statement)
                 self._check_revision(release)
@@ -118,13 +110,13 @@ class Intake:
         except HubError as error:
             return self._refuse(item, digest, error)
         self._advance(release)
-        is_offered = (
-            settings().is_headquarters
-            and self.channel in release.statement["relay"]
-            and item.via < MAX_VIA
-        )
-        self._pending.append((release, entry, item.via + 1, is_offered))
-        if entry and entry.document["type"] in directory.KINDS:
+        is_agreed = not entry or agreements.covers(self._agreed, self.channel, entry.document)
+        may_relay = self.channel in release.statement["relay"] and item.via < MAX_VIA
+        is_offered = settings().is_headquarters and may_relay
+        self._pending.append((release, entry if is_agreed else None, item.via + 1, is_offered))
+        if not is_agreed:
+            return Outcome(digest, NotAgreedError.code, str(NotAgreedError()))
+        if entry and (self.channel == DIRECTORY or entry.document["type"] in directory.KINDS):
             self._learn(item, entry)
         return Outcome(digest)
 
@@ -144,24 +136,12 @@ class Intake:
             self._keys[origin, kid] = trust.find_key(origin, kid)
         return self._keys[origin, kid]
 
-    def _check_accepted(self, statement: dict[str, Any]) -> None:
+    def _check_sender(self, statement: dict[str, Any]) -> None:
         """Refuse what the sender may not hand over in this channel."""
-        iss, own = statement["iss"], settings().enterprise
+        iss = statement["iss"]
         if iss not in self._enterprises:
             self._enterprises[iss] = registry.enterprise_of(iss)
-        enterprise = self._enterprises[iss]
-        if statement["ch"] != self.channel:
-            raise VerificationError("wrong_channel", "released in another channel")
-        if self.sender.is_ingest and iss != self.sender.origin:
-            raise VerificationError("foreign_issuer", "not released by the one who sent it")
-        if self.sender.kind == PeerKind.PARTNER and enterprise != self.sender.enterprise:
-            raise VerificationError("foreign_issuer", "not released by a node of this partner")
-        if self.channel == GROUP and enterprise != own:
-            raise VerificationError("foreign_issuer", "not released by a node of the group")
-        if self.channel == DIRECTORY and iss != registry.anchors().get(own):
-            raise VerificationError("foreign_issuer", "not released by the headquarters")
-        if self.channel == partner_channel(own) and enterprise == own:
-            raise VerificationError("foreign_issuer", "not released by a partner")
+        self.sender.check(statement, self.channel, self._enterprises[iss])
 
     def _check_chain(self, statement: dict[str, Any]) -> None:
         """Refuse what is not the next release of its issuer in this channel."""
@@ -223,7 +203,7 @@ class Intake:
         self._revisions[key] = statement["digest"]
 
     def _learn(self, item: Item, entry: VerifiedEntry) -> None:
-        """Know a node or key at once: the next item may be signed with it."""
+        """Know a node or key at once, as the next item may be signed with it; obey in `dir`."""
         self._store()
         self._keys.clear()
         self._enterprises.clear()
@@ -232,6 +212,8 @@ class Intake:
         except HubError as error:
             self._quarantine(item, error.code, str(error), is_parked=False)
             return
+        if self.channel == DIRECTORY:
+            hiding.obey(entry.document)
         if entry.document["type"] == directory.KEY_REVOKED:
             fields = entry.document["fields"]
             revocation.apply(fields["node"], fields["kid"])
@@ -283,11 +265,6 @@ class Intake:
         )
         places = {row.digest: row.seq for row in rows}
         return [Outcome(o.digest, o.code, o.reason, places.get(o.digest)) for o in outcomes]
-
-
-def sender_of(peer: Peer) -> Sender:
-    """Return a peer whose log we read."""
-    return Sender(peer.origin, PeerKind(peer.kind), peer.enterprise)
 
 
 def _check_match(entry: VerifiedEntry, release: VerifiedRelease) -> None:

@@ -16,8 +16,8 @@ from hub.federation.buckets import BUCKETS, LiveEntry, hashes, parse_bucket, par
 from hub.federation.client import PeerClient
 from hub.federation.errors import MalformedError, RefusedError
 from hub.federation.protocol import ChannelCursor, Item, cursor_name, parse_cursor, parse_item
-from hub.federation.receiving import sender_of
 from hub.federation.restoring import Restoration
+from hub.federation.sender import sender_of
 from hub.journal import log
 from hub.registry import service as registry
 from hub.registry.models import Peer

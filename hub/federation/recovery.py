@@ -19,7 +19,8 @@ from hub.database import db, transaction
 from hub.federation.client import PeerClient
 from hub.federation.errors import RefusedError
 from hub.federation.protocol import MAX_ITEMS, ChannelCursor, Item, parse_items
-from hub.federation.receiving import Intake, sender_of
+from hub.federation.receiving import Intake
+from hub.federation.sender import sender_of
 from hub.journal import log, succession
 from hub.journal.errors import VerificationError
 from hub.journal.models import Chain, Recovery, Release

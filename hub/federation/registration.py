@@ -1,6 +1,7 @@
 """How headquarters lets a node in (RFC 7591, with an invitation as initial access token)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -95,6 +96,10 @@ def _find(code: str) -> Invitation:
     return invitation
 
 
+def _is_newer(confirmed_at: datetime | None, invitation: Invitation) -> bool:
+    return confirmed_at is not None and confirmed_at > invitation.created_at
+
+
 def _admit(invitation: Invitation, applicant: Applicant) -> Peer:
     kind = PeerKind(invitation.kind)
     peer = peering.find_or_add(
@@ -106,7 +111,11 @@ def _admit(invitation: Invitation, applicant: Applicant) -> Peer:
         token_jwk=applicant.token_jwk,
     )
     peer.client_id = peer.client_id or str(uuid4())
-    peer.agreement_ends_at, peer.seen_at = invitation.agreement_ends_at, clock.now()
+    peer.seen_at = clock.now()
+    # Whoever confirmed it after the invitation was made may have agreed on something else since.
+    if not peer.agreement_ends_at or not _is_newer(peer.confirmed_at, invitation):
+        peer.agreement_ends_at = invitation.agreement_ends_at
+        peer.categories, peer.shares_public = invitation.categories, invitation.shares_public
     if kind == PeerKind.SUBSIDIARY:
         if peer.state in {PeerState.REGISTERED, PeerState.FROZEN}:
             peer.state = PeerState.LIVE

@@ -12,6 +12,7 @@ from hub import clock
 from hub.config import Settings, of_this_node, settings
 from hub.database import db
 from hub.errors import HubError, NotFoundError, mark
+from hub.federation import agreements
 from hub.federation.directory import introduce
 from hub.federation.items import as_item, read_items, signed_items
 from hub.federation.protocol import ChannelCursor, Item, Page
@@ -24,7 +25,7 @@ from hub.journal.models import (
     partner_channel,
 )
 from hub.registry import service as registry
-from hub.registry.models import PeerKind
+from hub.registry.models import PeerKind, PeerState
 from hub.registry.service import Caller, live_peers
 
 POLL = 0.05  # Seconds between two looks at the heads while somebody waits.
@@ -61,10 +62,13 @@ class CursorAheadError(HubError):
 
 def granted_channels(peer: Caller) -> list[str]:
     """Return the channels that a peer may read now, decided anew at each request."""
+    if peer.state != PeerState.LIVE:
+        return []
     if peer.kind == PeerKind.SUBSIDIARY:
         return [DIRECTORY, GROUP, partner_channel(settings().enterprise), PUBLIC]
     if peer.kind == PeerKind.PARTNER and has_agreement(peer):
-        return [partner_channel(peer.enterprise), PUBLIC]
+        named = partner_channel(peer.enterprise)
+        return [named, PUBLIC] if peer.shares_public else [named]
     return []
 
 
@@ -80,14 +84,15 @@ def open_ingest(peer: Caller, channel: str, authors: Collection[str] = ()) -> No
 
     :param authors: origins of the entries; feedback is another node's.
 
-    :raises ClosedChannelError: for any other peer, and for a partner without an agreement.
+    :raises ClosedChannelError: for any other peer, and for a channel that nobody reads. That of a
+        partner stays open after its agreement, for no end of an agreement may stop a withdrawal.
     """
-    own = {GROUP, PUBLIC}
     partners = {partner_channel(p.enterprise): p for p in live_peers(PeerKind.PARTNER)}
-    if peer.kind != PeerKind.SUBSIDIARY or channel not in own | partners.keys():
+    is_open = channel in {GROUP, PUBLIC} or agreements.partner_of(channel) is not None
+    if peer.kind != PeerKind.SUBSIDIARY or not is_open:
         raise ClosedChannelError
     for name, partner in partners.items():
-        if channel in {name, PUBLIC}:
+        if channel == name or (channel == PUBLIC and partner.shares_public):
             for origin in sorted({peer.origin, *filter(_is_ours, authors)}):
                 introduce(origin, partner.enterprise)
 
@@ -139,11 +144,13 @@ def read_page(peer: Caller, channel: str, after: ChannelCursor | None, limit: in
         raise CursorGoneError(channel)
     if after and after.seq > head.seq:
         raise CursorAheadError
+    agreed = peer.categories if channel == partner_channel(peer.enterprise) else ()
     items = read_items(channel, after.seq if after else 0, limit)
     # Looked at last: what leaves the log meanwhile moves the floor in the same transaction.
     if (after.seq if after else 0) < floor_of(channel):
         raise CursorGoneError(channel)
-    return Page(channel, head.epoch, max(head.seq, items[-1].seq if items else 0), items)
+    covered = [agreements.withhold(agreed, channel, item) for item in items]
+    return Page(channel, head.epoch, max(head.seq, items[-1].seq if items else 0), covered)
 
 
 def read_item(peer: Caller, channel: str, seq: int) -> tuple[str, Item]:
@@ -158,7 +165,8 @@ def read_item(peer: Caller, channel: str, seq: int) -> tuple[str, Item]:
     head = heads_of([channel]).get(channel)
     if found is None or head is None:
         raise NotFoundError
-    return head.epoch, as_item(found)
+    agreed = peer.categories if channel == partner_channel(peer.enterprise) else ()
+    return head.epoch, agreements.withhold(agreed, channel, as_item(found))
 
 
 @dataclass

@@ -21,7 +21,7 @@ from hub import clock
 from hub.config import settings
 from hub.database import db
 from hub.errors import HubError, NotFoundError, mark
-from hub.federation import relay
+from hub.federation import agreements, relay
 from hub.federation.directory import KEY, NODE
 from hub.federation.items import as_item, signed_items
 from hub.federation.parts import PartsWriter, Snapshot, parse_snapshot
@@ -51,6 +51,7 @@ class _Build:
     folder: Path
     snapshot: Snapshot
     position: int  # Of the journal before anything was read.
+    agreed: list[str]  # Categories that it covers; empty means all.
 
     @property
     def age(self) -> float:
@@ -117,6 +118,8 @@ def _served(channel: str, head: ChannelCursor) -> _Build | None:
     found = _newest(_folder(channel))
     if found is None or found.snapshot.as_of.epoch != head.epoch:
         return None
+    if found.agreed != sorted(agreements.categories_of(channel)):
+        return None
     if not relay.floor_of(channel) <= found.snapshot.as_of.seq <= head.seq:
         return None
     taken_back = select(Release.position).where(
@@ -132,7 +135,9 @@ def _newest(folder: Path) -> _Build | None:
     for plan in folder.glob(f"[!.]*/{PLAN}"):
         with contextlib.suppress(FileNotFoundError):  # A newer build has just replaced it.
             value = json.loads(plan.read_text())
-            found.append(_Build(plan.parent, parse_snapshot(value), value["position"]))
+            found.append(
+                _Build(plan.parent, parse_snapshot(value), value["position"], value["agreed"])
+            )
     return max(found, key=lambda build: build.position, default=None)
 
 
@@ -174,16 +179,18 @@ def _build(channel: str) -> Snapshot:
     as_of = heads.get(channel)
     if as_of is None:
         raise NotFoundError
-    folder = _folder(channel)
+    folder, agreed = _folder(channel), sorted(agreements.categories_of(channel))
     name = f"{as_of.epoch}-{as_of.seq}-{secrets.token_hex(4)}"
     draft = folder / f".{name}"
     draft.mkdir(mode=0o700)
     try:
         parts = PartsWriter(draft, name)
         for item, is_end in _items(channel, as_of.seq):
-            parts.add(item, is_end=is_end)
+            covered = agreements.withhold(agreed, channel, item)
+            if covered.entry or is_end:
+                parts.add(covered, is_end=is_end)
         built = Snapshot(as_of, parts.finish())
-        plan = built.as_wire() | {"position": heads[JOURNAL].seq}
+        plan = built.as_wire() | {"position": heads[JOURNAL].seq, "agreed": agreed}
         _write(draft / PLAN, json.dumps(plan).encode())
         _sync(draft)
         _empty(folder, but=draft)

@@ -6,13 +6,16 @@ from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from hub.cases.fields import CATEGORIES
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError, NotFoundError
 from hub.federation import (
     acknowledgements,
+    closing,
     freezing,
     health,
+    hiding,
     joining,
     omissions,
     peering,
@@ -25,16 +28,17 @@ from hub.federation.forms import (
     InvitationForm,
     JoinForm,
     UnfreezingForm,
+    confirmation_of,
     refuse,
 )
-from hub.federation.labels import KIND_LABELS, STATE_LABELS
+from hub.federation.labels import KIND_LABELS, REASON_LABELS, STATE_LABELS
 from hub.federation.models import Frozen
 from hub.federation.shown import receipts_shown
 from hub.identity import access
 from hub.identity.models import Role
 from hub.journal import succession
 from hub.journal.signing import node_keys
-from hub.registry.models import Peer, PeerKind
+from hub.registry.models import Peer, PeerKind, PeerState
 
 blueprint = Blueprint("federation", __name__, template_folder="templates")
 administrator = access.role(Role.ADMINISTRATOR)
@@ -108,9 +112,13 @@ def peers() -> ResponseReturnValue:
         quota=(config.peer_requests_per_minute, config.peer_entries_per_minute),
         fingerprint=peering.grouped(node_keys().fingerprint),
         grouped=peering.grouped,
+        categories=CATEGORIES,
         kinds=KIND_LABELS,
         states=STATE_LABELS,
-        confirmation=ConfirmationForm(formdata=None),
+        confirmation_of=confirmation_of,
+        hidden=hiding.reasons(),
+        reasons=REASON_LABELS,
+        lease=hiding.LEASE,
     )
 
 
@@ -146,10 +154,18 @@ def confirm(peer_id: UUID) -> ResponseReturnValue:
     form, origin = ConfirmationForm(), _find(peer_id).origin
     if form.validate_on_submit():
         with transaction():
-            peering.confirm(origin, form.fingerprint.data or "", actor_id=g.actor.person_id)
+            peering.confirm(
+                origin,
+                form.fingerprint.data or "",
+                form.agreement(),
+                actor_id=g.actor.person_id,
+            )
         flash(_("The connection is confirmed."), "success")
     else:
-        flash(_("Tick the box once you have compared the fingerprints."), "warning")
+        told = _(
+            "Say until when it is agreed, and tick the box once the fingerprints are compared."
+        )
+        flash(told, "warning")
     return redirect(url_for(".peers"), 303)
 
 
@@ -172,6 +188,24 @@ def resume(peer_id: UUID) -> ResponseReturnValue:
     with transaction():
         peering.resume(origin, actor_id=g.actor.person_id)
     flash(_("The connection goes on where it was stopped."), "success")
+    return redirect(url_for(".peers"), 303)
+
+
+@blueprint.get("/admin/federation/peers/<uuid:peer_id>/closure")
+@administrator
+def ask_to_close(peer_id: UUID) -> ResponseReturnValue:
+    """Say what closing a peering means, before anybody does it."""
+    return render_template("federation/closure.html", peer=_find_partner(peer_id))
+
+
+@blueprint.post("/admin/federation/peers/<uuid:peer_id>/closure")
+@administrator
+def close(peer_id: UUID) -> ResponseReturnValue:
+    """Close a peering with a partner for good."""
+    origin = _find_partner(peer_id).origin
+    with transaction():
+        closing.close(origin, actor_id=g.actor.person_id)
+    flash(_("The connection is closed for good. Nobody here sees its cases any more."), "success")
     return redirect(url_for(".peers"), 303)
 
 
@@ -202,6 +236,13 @@ def unfreeze(frozen_id: int) -> ResponseReturnValue:
     else:
         flash(_("Say what you found out: it stays in the audit trail."), "warning")
     return redirect(url_for(".peers"), 303)
+
+
+def _find_partner(peer_id: UUID) -> Peer:
+    peer = _find(peer_id)
+    if peer.kind != PeerKind.PARTNER or peer.state == PeerState.CLOSED:
+        raise NotFoundError
+    return peer
 
 
 def _find(peer_id: UUID) -> Peer:

@@ -102,6 +102,22 @@ def readdress(entry_id: str, channels: Collection[str]) -> list[Change]:
     return issue([Turn(document, entry.digest, put, held - wanted)])
 
 
+def look_again(rows: Iterable[tuple[str, str, int, str, str]]) -> list[Change]:
+    """Let every follower look again at entries of others: who may read them has changed here.
+
+    What says so is a retraction in `local`, where they never were: it leaves all other channels as
+    they are, and never leaves this node. The caller owns the transaction.
+
+    :param rows: origin, id, revision, type and digest of each entry.
+    """
+    return issue(
+        [
+            Turn({"origin": origin, "id": entry_id, "rev": rev, "type": kind}, digest, (), {LOCAL})
+            for origin, entry_id, rev, kind, digest in rows
+        ]
+    )
+
+
 def append_received(
     items: Iterable[tuple[VerifiedRelease, VerifiedEntry | None, int, bool]],
     heads: dict[str, Head],

@@ -102,6 +102,16 @@ def parent_of(document: dict[str, Any]) -> tuple[str, str] | None:
     return document["parent"]["origin"], document["parent"]["id"]
 
 
+def verify_signed(wire: object, typ: str, signer: str, find_key: FindKey) -> dict[str, Any]:
+    """Return what a signed object of another kind says; whom it names, the caller compares.
+
+    :raises VerificationError: see `verify_entry`.
+    """
+    signed = _signed(wire, MAX_RELEASE)
+    _check_signature(signed, typ, signer, find_key)
+    return _parse(signed.payload)
+
+
 def parse_strictly(text: str) -> Any:
     """Parse JSON that has one reading only.
 

@@ -25,15 +25,17 @@ from hub.registry.throttle import quotas
 log = structlog.get_logger()
 
 
-def peer(scope: str) -> Callable[[View], View]:
+def peer(scope: str, *, even_closed: bool = False) -> Callable[[View], View]:
     """Let in the peers whose token carries this scope, and whose peering is live.
 
     Each request counts towards the quota of its peer.
+
+    :param even_closed: also one whose peering was closed, for the route that tells it so.
     """
 
     def check() -> None:
         try:
-            g.peer, proof = service.authenticate_peer(_shown(), scope)
+            g.peer, proof = service.authenticate_peer(_shown(), scope, even_closed=even_closed)
             quotas().count_request(g.peer.origin)
             if proof is not None:
                 with transaction():

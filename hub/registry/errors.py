@@ -61,6 +61,14 @@ class FrozenError(HubError):
     message = mark("The key of this node was revoked. It must join again with another.")
 
 
+class ClosedError(HubError):
+    """One of the two sides has closed the peering for good."""
+
+    status = 403
+    code = "peer_closed"
+    message = mark("The connection was closed for good. Another invitation opens another one.")
+
+
 class UnconfirmedError(HubError):
     """A person must compare fingerprints before a partner may do anything."""
 

@@ -26,6 +26,16 @@ class PeerState(StrEnum):
     LIVE = "live"
     SUSPENDED = "suspended"
     FROZEN = "frozen"  # Its key was revoked; it must join again with another.
+    CLOSED = "closed"  # For good: another invitation opens another peering.
+
+
+class Reason(StrEnum):
+    """Why readers here don't see what came from another enterprise."""
+
+    LEASE = "lease"  # For too long nobody confirmed that it still may be shown.
+    AGREEMENT = "agreement"  # The agreement has ended.
+    CLOSED = "closed"  # The peering was closed for good.
+    HEADQUARTERS = "headquarters"  # Our headquarters says so, for a reason of its own.
 
 
 class Node(Base):
@@ -68,11 +78,15 @@ class Peer(Base):
     signing_jwk: Mapped[dict[str, Any]]  # Public Ed25519 key of its entries.
     client_id: Mapped[str | None] = mapped_column(String(64), unique=True)  # Its name at our door.
     our_client_id: Mapped[str | None] = mapped_column(String(64))  # Our name at its door.
-    agreement_ends_at: Mapped[datetime | None]  # Partners only.
+    agreement_ends_at: Mapped[datetime | None]  # Partners only, as the two columns below.
+    categories: Mapped[list[str]]  # Codes of what we open to it; empty means all.
+    shares_public: Mapped[bool]  # Whether it may read our public channel too.
     confirmed_at: Mapped[datetime | None]  # When a person here compared the fingerprint.
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime | None]  # Its last request to us, or answer to one of ours.
+    polled_at: Mapped[datetime | None]  # Our last pull that it answered in full.
     hinted_at: Mapped[datetime | None]
+    closure: Mapped[dict[str, Any] | None]  # Signed statement of whoever closed the peering.
     failing_since: Mapped[datetime | None]
     failure: Mapped[str | None] = mapped_column(Text)
 
@@ -87,10 +101,24 @@ class Invitation(Base):
     enterprise: Mapped[str] = mapped_column(String(63))
     kind: Mapped[str] = mapped_column(String(20))
     agreement_ends_at: Mapped[datetime | None]
+    categories: Mapped[list[str]]
+    shares_public: Mapped[bool]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     claimed_by: Mapped[str | None] = mapped_column(String(43))  # Thumbprint of the signing key.
     answer: Mapped[dict[str, Any] | None]  # What the claimant was told, for when it was lost.
+
+
+class Hiding(Base):
+    """A reason for which readers here don't see what came from another enterprise."""
+
+    __tablename__ = "hiding"
+
+    enterprise: Mapped[str] = mapped_column(String(63), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(20), primary_key=True)
+    since: Mapped[datetime]
+    purge_at: Mapped[datetime | None]  # When its texts go from our storage, if they must.
+    purged_at: Mapped[datetime | None]
 
 
 class UsedAssertion(Base):

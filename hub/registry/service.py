@@ -5,7 +5,6 @@ is pinned when we join; it names the headquarters of partners, and each of those
 of its own enterprise and no others.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,10 +16,12 @@ from sqlalchemy import select
 from hub import clock
 from hub.config import settings
 from hub.database import db
+from hub.errors import HubError
 from hub.registry import dpop, keys, tokens, trust
 from hub.registry.addresses import is_origin, is_slug
 from hub.registry.errors import (
     AgreementEndedError,
+    ClosedError,
     FrozenError,
     NotAnchorError,
     ProofOfPossessionError,
@@ -35,7 +36,11 @@ from hub.registry.models import Node, Peer, PeerKind, PeerState
 CONTACT = timedelta(seconds=10)  # A peer's last contact is noted at most this often.
 LATEST = 253402300800  # Seconds since 1970 at which the year 10000 begins.
 
-_PLACE = re.compile(r"[A-Za-z0-9_-]{1,20}:[0-9]{1,16}\Z")
+_SHUT: dict[PeerState, type[HubError]] = {
+    PeerState.SUSPENDED: SuspendedError,
+    PeerState.FROZEN: FrozenError,
+    PeerState.CLOSED: ClosedError,
+}
 
 
 @dataclass(frozen=True)
@@ -49,21 +54,26 @@ class Caller:
     enterprise: str
     state: PeerState
     agreement_ends_at: datetime | None
+    categories: tuple[str, ...]  # What we open to a partner; empty means all.
+    shares_public: bool
     seen_at: datetime | None
 
 
-def authenticate_peer(request: dpop.Request, scope: str) -> tuple[Caller, dpop.Proof | None]:
+def authenticate_peer(
+    request: dpop.Request, scope: str, *, even_closed: bool = False
+) -> tuple[Caller, dpop.Proof | None]:
     """Return the peer that a token was issued to, if it may do this now, and its proof.
 
     The token proves who asks and for what; membership is read from the database at each request,
     so whoever is suspended is out at once and not when the token expires. A proof holds for this
     request; that it is not used twice, `dpop.claim` sees to. A partner never goes without one.
 
+    :param even_closed: let it in to be told that the peering was closed.
     :raises TokenError: for a missing, foreign, expired or malformed token.
     :raises ProofOfPossessionError: when the sender must hold a key, and does not prove it.
     :raises ScopeError: when the token does not carry the scope.
     :raises UnknownPeerError: when its client is no peer of ours.
-    :raises SuspendedError, UnconfirmedError, AgreementEndedError: when the peering is not live.
+    :raises HubError: when the peering is not live; see `check_live`.
     """
     scheme, _, text = (request.authorization or "").partition(" ")
     claims = _claims_of(text)
@@ -75,20 +85,19 @@ def authenticate_peer(request: dpop.Request, scope: str) -> tuple[Caller, dpop.P
         raise ProofOfPossessionError("missing")
     if scope not in str(claims.get("scope", "")).split():
         raise ScopeError
-    check_live(peer)
+    check_live(peer, even_closed=even_closed)
     return caller_of(peer), proof
 
 
 def renew(caller: Caller) -> Caller:
     """Return a caller as it stands now, when its request was held for a while.
 
-    :raises UnknownPeerError, SuspendedError, UnconfirmedError, AgreementEndedError: when it may no
-        longer come in.
+    :raises HubError: when it may no longer come in, not even to be told that it was closed.
     """
     peer = db.session.get(Peer, caller.id, populate_existing=True)
     if peer is None:
         raise UnknownPeerError
-    check_live(peer)
+    check_live(peer, even_closed=True)
     return caller_of(peer)
 
 
@@ -102,6 +111,8 @@ def caller_of(peer: Peer) -> Caller:
         enterprise=peer.enterprise,
         state=PeerState(peer.state),
         agreement_ends_at=peer.agreement_ends_at,
+        categories=tuple(peer.categories),
+        shares_public=peer.shares_public,
         seen_at=peer.seen_at,
     )
 
@@ -136,17 +147,15 @@ def _claims_of(text: str) -> dict[str, Any]:
     return claims
 
 
-def check_live(peer: Peer) -> None:
+def check_live(peer: Peer, *, even_closed: bool = False) -> None:
     """Let a peering pass that stands as it should.
 
-    :raises SuspendedError, FrozenError, UnconfirmedError, AgreementEndedError: when it does not.
+    :raises HubError: saying in which other state it is, or that its agreement has ended.
     """
-    if peer.state == PeerState.SUSPENDED:
-        raise SuspendedError
-    if peer.state == PeerState.FROZEN:
-        raise FrozenError
+    if peer.state == PeerState.CLOSED and even_closed:
+        return
     if peer.state != PeerState.LIVE:
-        raise UnconfirmedError
+        raise _SHUT.get(PeerState(peer.state), UnconfirmedError)
     if peer.agreement_ends_at is not None and peer.agreement_ends_at <= clock.now():
         raise AgreementEndedError
 
@@ -257,17 +266,10 @@ def _learn_revocation(fields: dict[str, Any], signer: str) -> None:
     if node is None or node.is_headquarters or signer != anchors().get(node.enterprise):
         raise NotAnchorError
     kid, counts = fields.get("kid"), fields.get("counts")
-    if not isinstance(kid, str) or not isinstance(counts, dict) or not _are_places(counts):
+    if not isinstance(kid, str) or not isinstance(counts, dict) or not trust.are_places(counts):
         raise NotAnchorError
     cutoff = fields.get("cutoff")
     trust.revoke(node.origin, kid, {"cutoff": cutoff, "counts": counts})
-
-
-def _are_places(counts: dict[str, Any]) -> bool:
-    return all(
-        isinstance(row, list) and all(isinstance(text, str) and _PLACE.match(text) for text in row)
-        for row in counts.values()
-    )
 
 
 def _vouches(signer: str, enterprise: str, headquarters: str | None) -> bool:

@@ -4,6 +4,7 @@ A key counts from its `not_before` by the reader's own clock. A revoked one coun
 headquarters had taken in before the cutoff, and for nothing that came later.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,8 @@ from hub.registry.models import NodeKey
 
 LEEWAY = timedelta(seconds=60)  # By which our clock may be behind.
 MOST_KEYS = 32  # Of one node: old ones stay, for what they signed.
+
+_PLACE = re.compile(r"[A-Za-z0-9_-]{1,20}:[0-9]{1,16}\Z")
 
 
 def find_key(origin: str, kid: str) -> NodeKey | None:
@@ -82,3 +85,11 @@ def revoke(origin: str, kid: str, revocation: dict[str, Any]) -> None:
     if key.revoked_at is None:
         key.revoked_at, key.revocation = clock.now(), revocation
         db.session.flush()
+
+
+def are_places(counts: dict[str, Any]) -> bool:
+    """Say whether these are places in chains, of each channel: epoch and seq."""
+    return all(
+        isinstance(row, list) and all(isinstance(text, str) and _PLACE.match(text) for text in row)
+        for row in counts.values()
+    )

@@ -12,7 +12,8 @@ from hub.audit import service as audit
 from hub.database import db, transaction
 from hub.federation import freezing, puller, pusher
 from hub.federation.protocol import Item
-from hub.federation.receiving import Intake, Sender
+from hub.federation.receiving import Intake
+from hub.federation.sender import Sender
 from hub.journal import log
 from hub.journal.models import GROUP, PUT, Release
 from hub.journal.signing import ENTRY, RELEASE, node_keys

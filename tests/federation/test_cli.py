@@ -43,6 +43,22 @@ def test_partners_meet_on_the_command_line(headquarters, partner):
         assert peer.agreement_ends_at.isoformat() == "2100-01-01T00:00:00+00:00"
 
 
+def test_an_agreement_is_made_and_a_peering_closed_on_the_command_line(headquarters, partner):
+    connect(headquarters, partner)
+    words = ("--enterprise", "globex", "--kind", "partner", "--no-public")
+    unknown = run(headquarters, "invite", origin_of(partner), *words, "--categories", "weather")
+    assert unknown.exit_code == 1
+    code = run(headquarters, "invite", origin_of(partner), *words, "--categories", "rules, brand")
+    assert run(partner, "join", code.stdout.strip()).exit_code == 0
+    with headquarters.app_context():
+        [peer] = registry.peers()
+        assert (peer.categories, peer.shares_public) == (["rules", "brand"], False)
+    assert run(headquarters, "close", origin_of(partner)).exit_code == 1, "nobody said yes"
+    assert run(headquarters, "close", origin_of(partner), "--yes").exit_code == 0
+    with headquarters.app_context():
+        assert registry.peers()[0].state == PeerState.CLOSED
+
+
 def test_a_pull_that_fails_says_so_to_scripts(headquarters, alpha):
     adapter = connect(headquarters, alpha)
     run(alpha, "join", run(headquarters, "invite", origin_of(alpha)).stdout.strip())

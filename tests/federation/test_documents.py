@@ -13,7 +13,8 @@ from hub.database import db, transaction
 from hub.federation.items import read_items
 from hub.federation.models import Quarantined
 from hub.federation.protocol import parse_items
-from hub.federation.receiving import Intake, Sender
+from hub.federation.receiving import Intake
+from hub.federation.sender import Sender
 from hub.journal.models import Entry
 from hub.journal.signing import RELEASE
 from hub.registry import service as registry

@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, select
 from hub.cases import service as cases
 from hub.cases.models import Document, Feedback, State
 from hub.database import db, transaction
-from hub.federation import feedback, puller, pusher
+from hub.federation import feedback, hiding, puller, pusher
 from hub.federation.errors import RefusedError, UnreachableError
 from hub.federation.follower import Follower
 from hub.federation.models import Quarantined
@@ -23,7 +23,7 @@ from hub.journal import children, log, outbox
 from hub.journal.models import Entry, Outgoing
 from hub.journal.signing import ENTRY, node_keys
 from hub.registry import trust
-from hub.registry.models import NodeKey
+from hub.registry.models import NodeKey, Reason
 from tests.factories import make_actor, make_case
 from tests.federation.record import THEIRS
 from tests.federation.test_exchange import Federation, federation
@@ -255,6 +255,19 @@ def test_a_partners_question_reaches_the_origin_and_comes_back(shared: Federatio
     for node in (shared.alpha, shared.beta, shared.headquarters, shared.partner):
         assert seen(node) == [("How many cranes?", [])]
         assert quarantined(node) == []
+
+
+def test_what_a_partner_said_is_hidden_with_its_cases_and_shown_again(shared: Federation) -> None:
+    ask(shared.partner, "How many cranes?")
+    deliver(shared)
+    decide(shared.alpha, cases.accept)
+    shared.sync()
+    for change, left in ((hiding.hide, []), (hiding.lift, [("How many cranes?", [])])):
+        with shared.headquarters.app_context(), transaction():
+            change("globex", Reason.CLOSED)  # No answer lifts it.
+        shared.sync()
+        for node in (shared.alpha, shared.beta, shared.headquarters):
+            assert seen(node) == left
 
 
 def test_a_question_about_a_partners_case_is_posted_to_its_headquarters(

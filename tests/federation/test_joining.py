@@ -12,6 +12,7 @@ from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
 from hub.federation import directory, joining, peering, puller, statements
+from hub.federation.agreements import Agreement
 from hub.federation.client import PeerClient
 from hub.federation.errors import (
     AgreementError,
@@ -333,7 +334,7 @@ def test_kind_and_enterprise_must_agree(headquarters, alpha, partner):
         with pytest.raises(EnterpriseError):
             joining.invite(origin_of(partner), "globex", PeerKind.SUBSIDIARY)
         with pytest.raises(AgreementError):
-            joining.invite(origin_of(partner), "globex", PeerKind.PARTNER, clock.now())
+            joining.invite(origin_of(partner), "globex", PeerKind.PARTNER, Agreement(clock.now()))
 
 
 def test_a_node_has_one_headquarters(headquarters, alpha, make_node):

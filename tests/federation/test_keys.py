@@ -16,7 +16,8 @@ from hub.federation import freezing, joining, puller, pusher, revocation, rotati
 from hub.federation.cli import federation as commands
 from hub.federation.errors import RefusedError
 from hub.federation.protocol import parse_items
-from hub.federation.receiving import Intake, Sender
+from hub.federation.receiving import Intake
+from hub.federation.sender import Sender
 from hub.journal import keyring, log
 from hub.journal.models import GROUP, LogItem, Release
 from hub.journal.signing import Ring, node_keys

@@ -156,9 +156,13 @@ def test_a_partner_is_confirmed_only_with_the_box_ticked(headquarters, partner):
     submit(browser, PEERS, address, fingerprint=fingerprint)
     with headquarters.app_context():
         assert registry.peers()[0].confirmed_at is None
-    submit(browser, PEERS, address, fingerprint=fingerprint, compared="y")
+    terms = {"ends_on": "2099-12-31", "categories": ["brand"], "channels": "partner"}
+    submit(browser, PEERS, address, fingerprint=fingerprint, compared="y", **terms)
     with headquarters.app_context():
-        assert registry.peers()[0].confirmed_at is not None
+        [peer] = registry.peers()
+        assert peer.confirmed_at is not None
+        assert peer.agreement_ends_at.isoformat() == "2100-01-01T00:00:00+00:00"
+        assert (peer.categories, peer.shares_public) == (["brand"], False)
 
 
 @pytest.mark.parametrize("page", [JOIN, PEERS, "/admin/federation/quarantine"])
@@ -176,3 +180,42 @@ def test_a_form_without_its_proof_changes_nothing(headquarters, alpha):
     assert answer.status_code == 403
     with headquarters.app_context():
         assert registry.peers()[0].state == PeerState.LIVE
+
+
+def test_an_agreement_is_chosen_in_the_form_and_shown_on_the_page(headquarters, partner):
+    connect(headquarters, partner)
+    browser = administrator(headquarters)
+    page = submit(
+        browser,
+        "/admin/federation/invitations/new",
+        "/admin/federation/invitations",
+        kind="partner",
+        origin=origin_of(partner),
+        enterprise="globex",
+        categories=["rules", "brand"],
+        channels="partner",
+    )
+    code = re.search(r"jw1\.[\w-]+", page.text)
+    assert code
+    accept(partner, code[0])
+    shown = browser.get(PEERS).text
+    assert "Categories that it may read" in shown
+    with headquarters.app_context():
+        [peer] = registry.peers()
+        assert (peer.categories, peer.shares_public) == (["rules", "brand"], False)
+
+
+def test_closing_is_explained_then_done_and_only_for_partners(headquarters, alpha, partner):
+    join(headquarters, alpha)
+    pair(headquarters, partner)
+    browser = administrator(headquarters)
+    own = peer_page(headquarters, origin_of(alpha), "closure")
+    assert browser.get(own).status_code == 404
+    path = peer_page(headquarters, origin_of(partner), "closure")
+    page = browser.get(path)
+    assert "Within 24 hours" in page.text
+    assert browser.post(own, data={"csrf_token": csrf_token(page)}).status_code == 404
+    assert browser.post(path).status_code in {400, 403}
+    done = browser.post(path, data={"csrf_token": csrf_token(page)}, follow_redirects=True)
+    assert "peer_closed" in done.text
+    assert browser.get(path).status_code == 404

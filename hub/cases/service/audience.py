@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select
 
+from hub import clock
 from hub.cases.errors import (
     NoPartnersError,
+    NotAgreedError,
     TooManyError,
     UnknownChoiceError,
     WrongTypeError,
@@ -15,7 +18,7 @@ from hub.cases.models import Visibility
 from hub.config import settings
 from hub.database import db
 from hub.journal.models import GROUP, LOCAL, PUBLIC, partner_channel
-from hub.registry.models import Node
+from hub.registry.models import Node, Peer, PeerKind, PeerState
 
 MOST_PARTNERS = 20
 _ORDER = list(Visibility)
@@ -50,6 +53,21 @@ def check_audience(visibility: object, partners: object) -> tuple[Visibility, li
     if not named or any(not _SLUG.fullmatch(name) or name not in known for name in named):
         raise UnknownChoiceError(field="partners", choices=", ".join(known))
     return Visibility.PARTNERS, named
+
+
+def check_agreed(partners: Sequence[str], fields: dict[str, Any]) -> None:
+    """Let a case go to partners whose agreements are in force and cover its category.
+
+    Only headquarters knows the agreements; the other nodes are told when they publish.
+
+    :raises NotAgreedError: naming the first whose agreement does not.
+    """
+    statement = select(Peer).where(Peer.kind == PeerKind.PARTNER, Peer.enterprise.in_(partners))
+    for peer in db.session.scalars(statement):
+        is_over = peer.agreement_ends_at is not None and peer.agreement_ends_at <= clock.now()
+        is_foreign = peer.categories and fields.get("category") not in peer.categories
+        if is_over or is_foreign or peer.state == PeerState.CLOSED:
+            raise NotAgreedError(peer.enterprise)
 
 
 def is_wider(

@@ -8,7 +8,7 @@ from hub.audit.service import record
 from hub.cases import content as contents
 from hub.cases.errors import AlteredError, WrongStateError
 from hub.cases.models import Case, Document, Rendering, State
-from hub.cases.service.audience import channels_of
+from hub.cases.service.audience import channels_of, check_agreed
 from hub.cases.service.drafting import touch
 from hub.cases.service.finding import KEEPERS, Work, work_for
 from hub.cases.service.reading import receive
@@ -64,6 +64,7 @@ def publish(actor: Actor, case_id: UUID, *, version: int | None = None) -> Case:
 def release(work: Work, actor: Actor) -> log.Publication:
     """Note that a signed revision is published, and return it as the journal takes it."""
     case, revision = work.case, work.revision
+    check_agreed(case.partners, revision.fields)
     case.published_rev = case.rev
     revision.published_by, revision.published_at = actor.person_id, clock.now()
     touch(case, State.PUBLISHED)

@@ -16,6 +16,7 @@ from hub.database import db, upsert
 from hub.errors import NotFoundError
 from hub.identity.models import EVERYBODY, MEMBERS, unit_audience
 from hub.journal.models import LOCAL, PUBLIC, PUT, Change, Entry, Live
+from hub.registry.hidden import hidden_enterprises
 from hub.registry.models import Node
 
 KINDS = frozenset({"case", "pilot_lesson"})
@@ -58,6 +59,7 @@ def receive(changes: Sequence[Change]) -> None:
     known = _documents(ids)
     cases = _local_cases(ids) if any(change.channel == LOCAL for change in changes) else {}
     enterprises = _enterprises({origin for origin, _ in newest})
+    hidden = hidden_enterprises(enterprises.values())
     rows, others = [], []
     for document_id, key in ids.items():
         before = known.get(document_id)
@@ -66,6 +68,8 @@ def receive(changes: Sequence[Change]) -> None:
             others.append(newest[key])  # A child, or never shown: there is nothing to hide.
             continue
         audience = _audience(readable_now, cases.get(document_id))
+        if enterprises.get(key[0]) in hidden:
+            audience = None  # Its text stays, for when it may be shown again.
         row = {"id": document_id, "position": newest[key].position, "audience": audience}
         if readable_now:
             row |= _shown(readable_now, before, first.get(key) or newest[key])

@@ -16,6 +16,7 @@ from hub.identity.models import EVERYBODY, MEMBERS, Actor
 from hub.journal import children
 from hub.journal.models import PUBLIC, PUT, Change, Entry, Live
 from hub.journal.verification import CHILDREN
+from hub.registry.hidden import hidden_origins
 
 SHOWN = 50  # Questions and comments beside one document.
 ANSWERS = 200
@@ -65,6 +66,10 @@ def receive(changes: Sequence[Change]) -> None:
         for remark_id, change in newest.items()
         if remark_id in live and (row := _shown(remark_id, live[remark_id], change))
     ]
+    hidden = hidden_origins({row["origin"] for row in rows})
+    for row in rows:
+        if row["origin"] in hidden:
+            row["audience"] = None  # Its text stays, for when it may be shown again.
     upsert(Feedback, rows, keys=("id",), changing=_CHANGING)
     _end(newest.keys() - live.keys())
 

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from sqlalchemy import select
+
 from hub.audit.service import record
 from hub.cases.errors import WrongStateError
-from hub.cases.models import Case, State, Visibility
-from hub.cases.service.audience import channels_of, check_audience, is_wider
+from hub.cases.models import Case, Revision, State, Visibility
+from hub.cases.service.audience import channels_of, check_agreed, check_audience, is_wider
 from hub.cases.service.drafting import touch
 from hub.cases.service.finding import KEEPERS, Work, work_for
 from hub.cases.service.reading import receive
@@ -51,9 +53,25 @@ def set_visibility(
     return case
 
 
+def drop_partner(entry_id: str, enterprise: str) -> None:
+    """Take a case back from a partner whose agreement does not cover it, as headquarters says.
+
+    The others keep it. The caller owns the transaction; nothing happens to what is no case of ours.
+    """
+    case = db.session.scalar(select(Case).where(Case.entry_id == entry_id))
+    if case is None or not case.is_out or enterprise not in case.partners:
+        return
+    left = [name for name in case.partners if name != enterprise]
+    _narrow(case, Visibility.PARTNERS if left else Visibility.GROUP, left)
+    record("case.not_agreed", actor_id=None, subject=str(case.id), partner=enterprise, left=left)
+
+
 def widen(case: Case) -> None:
     """Put the wider audience that was reviewed into force."""
     assert case.wider is not None  # The state says so.
+    if case.published_rev is not None:
+        revision = db.session.get_one(Revision, (case.id, case.published_rev))
+        check_agreed(case.wider_partners, revision.fields)
     case.visibility, case.partners = case.wider, case.wider_partners
     drop_widening(case)
     _readdress(case)
