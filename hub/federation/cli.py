@@ -10,12 +10,16 @@ from hub.config import settings
 from hub.database import db, transaction
 from hub.federation import joining, peering, puller, revocation, room, rotation, standing
 from hub.federation.errors import PeerError
+from hub.federation.harvesting import follower as harvester
+from hub.federation.harvesting import service as harvesting
+from hub.federation.harvesting.models import SourceState
 from hub.journal import keyring
 from hub.journal.signing import node_keys
 from hub.registry import service as registry
 from hub.registry import trust
 from hub.registry.models import PeerKind, PeerState
 
+LIVE = SourceState.LIVE
 INVITED = [PeerKind.SUBSIDIARY.value, PeerKind.PARTNER.value]
 
 
@@ -131,6 +135,24 @@ def pull(context: click.Context) -> None:
             db.session.rollback()
             click.echo(str(error), err=True)
             failed = True
+    context.exit(1 if failed else 0)
+
+
+@federation.command("harvest")
+@click.argument("name", required=False)
+@click.pass_context
+def harvest(context: click.Context, name: str | None) -> None:
+    """Harvest the source called NAME now, or all that are not paused; exit with 1 if one fails."""
+    failed = False
+    found = [shown.source for shown in harvesting.sources()]
+    for source_id, called in [(source.id, source.name) for source in found]:
+        if name not in {None, called} or harvesting.find(source_id).source.state != LIVE:
+            continue
+        error = harvester.harvest(source_id)
+        shown = harvesting.find(source_id)
+        told = f"{shown.items} items, {shown.missing} missing"
+        click.echo(f"{called}: {error or told}", err=error is not None)
+        failed |= shown.trouble is not None
     context.exit(1 if failed else 0)
 
 

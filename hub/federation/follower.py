@@ -19,6 +19,7 @@ from hub.federation import feedback, puller, pusher, relay
 from hub.federation.client import PeerClient
 from hub.federation.errors import PeerError, RefusedError
 from hub.federation.feeds import follower as feeds
+from hub.federation.harvesting import follower as harvesting
 from hub.federation.health import failure_of
 from hub.federation.protocol import MAX_WAIT, ChannelCursor
 from hub.federation.room import NoRoomError
@@ -72,12 +73,14 @@ class Follower:
     def run(self) -> None:
         """Start a thread for each peer that appears, and again for one that ended."""
         self._start("push", self._push)
+        self._start("harvest", self._harvest)
         self._start("feeds", self._feed)
         self._start("feedback", self._send_feedback)
         while not self.stop.wait(LOOK):
             with self.app.app_context():
                 origins = [peer.origin for peer in registry.live_peers(*puller.UPSTREAM)]
             self._start("push", self._push)
+            self._start("harvest", self._harvest)
             self._start("feeds", self._feed)
             self._start("feedback", self._send_feedback)
             for origin in origins:
@@ -138,6 +141,13 @@ class Follower:
         while not self.stop.wait(SHORTEST):
             with self.app.app_context():
                 while feeds.follow() and not self.stop.is_set():
+                    pass
+
+    def _harvest(self) -> None:
+        """Harvest the sources that are due, one after another."""
+        while not self.stop.wait(LOOK):
+            with self.app.app_context():
+                while harvesting.harvest_due() and not self.stop.is_set():
                     pass
 
     def _rest(self, seconds: float) -> bool:
