@@ -143,20 +143,23 @@ def _audience(live: Sequence[Any], at_home: str | None) -> str | None:
         return EVERYBODY
     if channels - {LOCAL}:
         return MEMBERS
-    if channels and at_home is None and _is_harvested(live[-1]):
+    if channels and at_home is None and _is_harvested(live):
         return MEMBERS
     return at_home if channels else None
 
 
-def _is_harvested(row: Any) -> bool:
-    return harvested.is_harvested(row.origin, json.loads(row.payload)["fields"])
+def _is_harvested(live: Sequence[Any]) -> bool:
+    """Say whether a document was harvested; what is in any other channel was not."""
+    if any(row.channel != LOCAL for row in live):
+        return False
+    return harvested.is_harvested(live[-1].origin, json.loads(live[-1].payload)["fields"])
 
 
 def _shown(live: Sequence[Any], before: Document | None, put: Change) -> dict[str, Any]:
     entry = without_nul(json.loads(live[-1].payload))
     fields = entry["fields"]
     said = put.iat
-    is_harvested = harvested.is_harvested(entry["origin"], fields)
+    is_harvested = _is_harvested(live)
     if is_harvested and (dated := harvested.provenance_of(fields).dated):
         said = int(dated.timestamp())
     said = min(said, int(put.received_at.timestamp()))  # A clock set to 2099 is not believed.

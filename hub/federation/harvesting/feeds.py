@@ -17,7 +17,12 @@ from lxml import etree
 
 from hub.federation.feeds.atom import ATOM, HISTORY, TOMBSTONES
 from hub.federation.harvesting import xml
-from hub.federation.harvesting.errors import EndlessError, OtherKindError, OtherOriginError
+from hub.federation.harvesting.errors import (
+    EndlessError,
+    OtherKindError,
+    OtherOriginError,
+    SourceAddressError,
+)
 from hub.federation.harvesting.fetching import Fetcher, origin_of
 from hub.federation.harvesting.records import Page, Record, is_identifier, link_of
 
@@ -140,7 +145,7 @@ def _address(href: str, base: str, fetcher: Fetcher) -> str:
     try:
         url = urljoin(base, href)
         is_ours = origin_of(url) == fetcher.origin
-    except ValueError:
+    except (ValueError, SourceAddressError):
         is_ours = False
     if not is_ours:
         raise OtherOriginError
