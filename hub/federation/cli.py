@@ -102,7 +102,19 @@ def status(context: click.Context) -> None:
         click.echo("\n     ".join(_lines_of(each)))
     if not found:
         click.echo("This node stands alone.")
-    context.exit(1 if obstacle or any(each.is_red for each in found) else 0)
+    sources = harvesting.sources()
+    for shown in sources:
+        click.echo(_line_of(shown))
+    is_red = obstacle or any(each.is_red for each in found) or any(s.trouble for s in sources)
+    context.exit(1 if is_red else 0)
+
+
+def _line_of(shown: harvesting.Shown) -> str:
+    """Return what is said of a source that is harvested."""
+    source, trouble = shown.source, shown.source.failure or shown.trouble
+    line = f"{'RED ' if trouble else 'ok  '} {source.name}  {source.url}, {source.state}"
+    line += f"\n     items: {shown.items}, of these missing at the source: {shown.missing}"
+    return f"{line}\n     {trouble}" if trouble else line
 
 
 def _lines_of(each: standing.Standing) -> list[str]:

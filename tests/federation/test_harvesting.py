@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner
 from flask import Flask
+from prometheus_client import generate_latest
 from sqlalchemy import select
 
 from hub import clock
@@ -19,11 +20,13 @@ from hub.cases import service as cases
 from hub.cases.errors import NoWayError
 from hub.cases.harvested import provenance_of
 from hub.cases.models import Document
+from hub.cases.shown import document_shown
+from hub.config import of_this_node
 from hub.database import db, transaction
-from hub.federation import puller
+from hub.federation import metrics, puller
 from hub.federation.cli import federation as commands
 from hub.federation.feeds import atom, oai
-from hub.federation.harvesting import fetching, follower, service, texts, xml
+from hub.federation.harvesting import fetching, follower, keeping, service, texts, xml
 from hub.federation.harvesting.errors import SourceAddressError
 from hub.federation.harvesting.models import SourceKind
 from hub.federation.harvesting.oai import OVERLAP
@@ -166,6 +169,10 @@ def document(node: Flask, title: str) -> Document:
         return db.session.scalars(select(Document).where(Document.title == title)).one()
 
 
+def metrics_of() -> str:
+    return generate_latest(of_this_node(metrics._make_registry)).decode()
+
+
 def wait(monkeypatch: pytest.MonkeyPatch, **duration: int) -> None:
     moment = clock.now() + timedelta(**duration)
     monkeypatch.setattr(clock, "now", lambda: moment)
@@ -237,8 +244,11 @@ def test_a_harvested_item_says_that_nobody_signed_it_and_where_it_came_from(
         assert hit.is_harvested
         with transaction(), pytest.raises(NoWayError):
             cases.ask(make_actor(Role.AUTHOR), found.id, "怎么排水？")
+        shown = document_shown(db.session.get_one(Document, found.id))
+    assert (shown["unsigned"], shown["source_link"]) == (True, link)
     client = browser_of(reader, Role.READER)
     assert "unsigned, from elsewhere" in client.get("/search?q=清淤").text
+    assert "unsigned, from elsewhere" in client.get("/").text
 
 
 def test_what_a_person_removed_stays_removed_whatever_its_source_says(
@@ -328,6 +338,9 @@ def test_a_sweep_that_would_take_more_than_a_tenth_stops_and_waits_for_a_person(
     with reader.app_context():
         assert "source.vanishing" in [entry.action for entry in audit.entries()]
         assert CliRunner().invoke(commands, ["harvest"]).exit_code == 1
+        said = CliRunner().invoke(commands, ["status"])
+        assert (said.exit_code, "RED  图书馆" in said.output) == (1, True)
+        assert 'jingwei_source_red{source="https://library.test/oai"} 1.0' in metrics_of()
     admin = browser_of(reader, Role.ADMINISTRATOR)
     page = admin.get(SOURCES).text
     assert "did not find 3 of 20 items" in page
@@ -512,6 +525,19 @@ def test_a_list_without_end_is_left_and_what_came_of_it_stays(
     )
     assert harvest(reader, source) == "endless"
     assert len(library.asked) < 12
+
+
+def test_no_source_brings_more_items_than_are_kept_of_one(
+    reader: Flask, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "MOST_ITEMS", 2)
+    library.answers["/rss"] = rss(item("一"), item("二"))
+    source = add(reader, FEED, f"{LIBRARY}/rss")
+    assert harvest(reader, source) is None
+    assert harvest(reader, source) is None
+    library.answers["/rss"] = rss(item("二"), item("三"))
+    assert harvest(reader, source) == "too_many_items"
+    assert titles(reader) == ["一", "二"]
 
 
 def test_an_archive_elsewhere_is_not_fetched_nor_one_that_leads_back(

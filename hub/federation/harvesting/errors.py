@@ -56,6 +56,16 @@ class EndlessError(SourceError):
     message = mark("The list does not end: the same place comes twice, or too much follows.")
 
 
+class TooManyItemsError(SourceError):
+    """A source with more items than are kept of one."""
+
+    code = "too_many_items"
+    message = mark("The source has more than %(most)s items.")
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most=most)
+
+
 class OtherOriginError(SourceError):
     """An archive of a feed at another place: no content chooses an address that we fetch."""
 

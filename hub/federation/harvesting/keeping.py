@@ -20,13 +20,14 @@ from hub.config import settings
 from hub.database import db
 from hub.errors import NotFoundError
 from hub.federation.harvesting import texts
-from hub.federation.harvesting.errors import StoppedError
+from hub.federation.harvesting.errors import StoppedError, TooManyItemsError
 from hub.federation.harvesting.models import Harvested, Source, SourceState, Standing
 from hub.federation.harvesting.records import Record
 from hub.journal import log
 from hub.journal.models import LOCAL, PUT, Live
 
 BATCH = 500  # Entries of one statement.
+MOST_ITEMS = 100_000  # Of one source, those that are gone included.
 TENTH = 10
 
 
@@ -48,12 +49,14 @@ def take(source_id: UUID, records: Iterable[Record]) -> bool:
     An item that is here unchanged is left as it is, and so is one that a person removed.
 
     :raises StoppedError: when the source was paused or removed.
+    :raises TooManyItemsError: when it would be more than are kept of one source.
     """
     source = lock(source_id)
     if source.state != SourceState.LIVE:
         raise StoppedError
     told = {record.identifier: record for record in records}
     known = _known(source_id, told)
+    _check_room(source_id, len(told) - len(known))
     publications = []
     gone = []
     for record in told.values():
@@ -130,6 +133,12 @@ def counts() -> dict[UUID, tuple[int, int]]:
     statement = select(*columns).where(Harvested.state == Standing.SHOWN)
     rows = db.session.execute(statement.group_by(Harvested.source_id))
     return {source_id: (number, lost) for source_id, number, lost in rows}
+
+
+def _check_room(source_id: UUID, more: int) -> None:
+    statement = select(func.count()).where(Harvested.source_id == source_id)
+    if more and (db.session.scalar(statement) or 0) + more > MOST_ITEMS:
+        raise TooManyItemsError(MOST_ITEMS)
 
 
 def _known(source_id: UUID, names: Iterable[str]) -> dict[str, Harvested]:

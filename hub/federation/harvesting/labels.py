@@ -44,6 +44,10 @@ TROUBLES = {
         mark("The list of the source does not end."),
         mark("Choose a smaller set, or tell whoever runs it. What came before stays."),
     ),
+    "too_many_items": (
+        mark("The source has more items than this node keeps of one."),
+        mark("Choose a smaller set, or tell whoever runs it. What came before stays."),
+    ),
     "other_origin": (
         mark("The archive of the feed is on another host, which is not asked."),
         mark("Add that address as a source of its own. What came before stays."),

@@ -10,7 +10,7 @@ from lxml import etree
 
 from hub.federation.harvesting.errors import ForbiddenXmlError, NotXmlError
 
-MOST_ELEMENTS = 200_000
+MOST_ELEMENTS = 50_000
 DEEPEST = 100
 LONGEST_TEXT = 256 * 1024  # Characters of one text; what follows is cut off.
 _SAFE = {
