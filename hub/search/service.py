@@ -151,8 +151,7 @@ def search(
 
 
 def _nothing(asked: Search) -> Results:
-    facets: Facets = {name: [] for name in FACETS}
-    return Results((), asked.page, asked.per_page, 0, facets, Marker(()))
+    return Results((), asked.page, asked.per_page, 0, {name: [] for name in FACETS}, Marker(()))
 
 
 def _search(engine: Engine, question: Question, asked: Search) -> Results:

@@ -11,6 +11,13 @@ class SourceError(HubError):
     message = mark("The source did not answer as it should.")
 
 
+class RedirectError(SourceError):
+    """The source wants to be asked elsewhere: no content chooses an address that we fetch."""
+
+    code = "redirect"
+    message = mark("The address leads to another one, which is not followed.")
+
+
 class NotXmlError(SourceError):
     """The answer is no XML, or broken."""
 

@@ -17,7 +17,7 @@ from hub.federation.client import (
     unpack,
 )
 from hub.federation.errors import MalformedError, UnreachableError
-from hub.federation.harvesting.errors import EndlessError, SourceAddressError
+from hub.federation.harvesting.errors import EndlessError, RedirectError, SourceAddressError
 from hub.federation.harvesting.models import LONGEST_URL
 from hub.federation.transport import CONNECT
 from hub.registry.addresses import is_origin
@@ -62,6 +62,7 @@ class Fetcher:
         """Return what stands at an address of this source, unpacked.
 
         :raises PeerError: UnreachableError, RefusedError or MalformedError.
+        :raises RedirectError: when it stands elsewhere.
         :raises EndlessError: when it was asked for too much already.
         """
         self.count += 1
@@ -84,7 +85,7 @@ class Fetcher:
 
     def _read(self, response: requests.Response, ends: float) -> bytes:
         if 300 <= response.status_code < 400:
-            raise MalformedError(self.origin, "a redirect")
+            raise RedirectError
         if response.status_code != 200:
             raise refusal_of(self.origin, response, {})
         packed = read_body(self.origin, response, ends)

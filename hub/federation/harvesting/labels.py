@@ -14,6 +14,18 @@ INTERVALS = {
     360: _("every six hours"),
     1440: _("once a day"),
 }
+_CLOSED = (
+    mark("The source is not open to everybody."),
+    mark("Ask whoever runs it to let this node in without signing in."),
+)
+_ABSENT = (
+    mark("There is nothing at this address any more."),
+    mark("Open the address in a browser and look for the right one."),
+)
+_BUSY = (
+    mark("The source is busy."),
+    mark("It is tried again by itself, when the source asked for it."),
+)
 # By stable code: what it means, and what to do.
 TROUBLES = {
     "unreachable": (
@@ -21,9 +33,19 @@ TROUBLES = {
         mark("Check its address and the way out of this network. It is tried again by itself."),
     ),
     "malformed_answer": (
-        mark("The source redirects, or sends too much or something that can't be unpacked."),
-        mark("Redirects are not followed: if it has moved, add it with its new address."),
+        mark("The source sends more than 8 MiB at once, or something that can't be unpacked."),
+        mark("Tell whoever runs it. What came before stays."),
     ),
+    "redirect": (
+        mark("The address leads to another one, which is not followed."),
+        mark("If the source has moved, remove it and add it with its new address."),
+    ),
+    "http_401": _CLOSED,
+    "http_403": _CLOSED,
+    "http_404": _ABSENT,
+    "http_410": _ABSENT,
+    "http_429": _BUSY,
+    "http_503": _BUSY,
     "not_xml": (
         mark("What the source sends is broken."),
         mark("Tell whoever runs it. What came before stays."),

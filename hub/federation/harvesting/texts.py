@@ -41,7 +41,7 @@ def shape(record: Record, source: str) -> dict[str, Any]:
     title = " ".join(plain(record.title).split())
     if not title:
         title = title_of(text or summary or record.identifier)[0]
-    summary = summary or text
+    summary = summary or text.partition("\n")[0]
     body = _body(text) if text != summary or len(summary) > SUMMARY else ""
     fields = {
         "category": _category(record.terms),

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from hub.database import db, transaction
 from hub.errors import HubError
+from hub.federation.errors import RefusedError
 from hub.federation.forms import refuse
 from hub.federation.harvesting import labels, service
 from hub.federation.harvesting.forms import MissingForm, RemovalForm, SourceForm
@@ -46,6 +47,9 @@ def add() -> ResponseReturnValue:
         if form.validate_on_submit():
             _add(form.offer())
             return redirect(url_for(".sources"), 303)
+    except RefusedError as error:
+        told = labels.TROUBLES.get(error.refusal, labels.UNKNOWN)
+        form.url.errors = [*map(_, told), error.refusal]
     except HubError as error:
         refuse(form.url, error)
     return render_template("federation/source.html", form=form), 400
