@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from hub.config import settings
-
 FIELD = "harvested"
 
 
@@ -30,9 +28,9 @@ def fields_of(provenance: Provenance) -> dict[str, Any]:
     return {FIELD: said}
 
 
-def is_harvested(origin: str, fields: Mapping[str, Any]) -> bool:
-    """Say whether an entry was harvested by this node; no other node may say so of its own."""
-    return origin == settings().origin and isinstance(fields.get(FIELD), dict)
+def is_harvested(fields: Mapping[str, Any]) -> bool:
+    """Say whether an entry in `local` was harvested; in another channel the field means nothing."""
+    return isinstance(fields.get(FIELD), dict)
 
 
 def provenance_of(fields: Mapping[str, Any]) -> Provenance:

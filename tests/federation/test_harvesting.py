@@ -393,6 +393,9 @@ def test_a_harvest_asks_for_what_changed_since_the_last_one_and_a_little_more(
     assert titles(reader) == ["换了题目"]
 
 
+ACTIVE = "javascript://library.test/%0aalert(1)"
+
+
 def test_a_bad_record_harms_no_other_and_is_counted(reader: Flask, library: Library) -> None:
     head = "<header><identifier>{}</identifier><datestamp>{}</datestamp></header>"
     library.answers["/oai"] = records(
@@ -401,10 +404,12 @@ def test_a_bad_record_harms_no_other_and_is_counted(reader: Flask, library: Libr
         f"<record>{head.format('y' * 501, '2026')}{dc(title='名字太长')}</record>",
         f"<record>{head.format('z', 'gestern')}{dc(title='好的', date='2026-99-99')}</record>",
         f"<record>{head.format('f', '2026')}{dc(title='未来', date='2999-01-01')}</record>",
+        f"<record>{head.format('j', '2026')}{dc(title='链接', identifier=ACTIVE)}</record>",
     )
     source = add(reader, OAI, f"{LIBRARY}/oai")
     assert harvest(reader, source) is None
-    assert titles(reader) == ["好的", "未来"]
+    assert titles(reader) == ["好的", "未来", "链接"]
+    assert provenance_of(document(reader, "链接").fields).link == ""
     assert document(reader, "未来").published_at <= clock.now()
     with reader.app_context():
         assert service.find(source).source.unreadable == 3
@@ -426,7 +431,7 @@ def test_no_markup_of_a_source_becomes_active_and_no_text_is_boundless(
     harvest(reader, add(reader, FEED, f"{LIBRARY}/rss"))
     found = document(reader, "坏链接")
     assert provenance_of(found.fields).link == ""
-    assert found.summary.splitlines() == ["第一段，重点", "第二段"]
+    assert (found.summary, found.body) == ("第一段，重点", "第一段，重点\n\n第二段")
     page = browser_of(reader, Role.READER).get(f"/cases/{found.id}").text
     assert not any(word in page for word in ("alert(", "onerror", "javascript:"))
     [long] = [title for title in titles(reader) if title.startswith("很长")]
@@ -563,15 +568,22 @@ def test_a_feed_that_broke_off_in_its_archives_is_read_to_its_end_the_next_time(
     reader: Flask, library: Library
 ) -> None:
     older = '<a:link xmlns:a="http://www.w3.org/2005/Atom" rel="prev-archive" href="{}"/>'
-    library.answers |= {"/rss": rss(older.format("/2"), item("新")), "/1": rss(item("最早"))}
+    new = item("新", description="新的说法")
+    library.answers |= {"/rss": rss(older.format("/2"), new), "/1": rss(item("最早"))}
     source = add(reader, FEED, f"{LIBRARY}/rss")
     assert harvest(reader, source) == "http_404"
-    library.answers["/2"] = rss(older.format("/1"), item("旧"))
+    library.answers["/2"] = rss(older.format("/1"), item("旧"), item("新", description="旧的说法"))
     assert harvest(reader, source) is None
+    assert document(reader, "新").summary == "新的说法", "what stands in front counts"
     assert titles(reader) == ["新", "旧", "最早"]
     library.asked.clear()
     harvest(reader, source)
     assert [path for path, _ in library.asked] == ["/rss"], "archives that are known are not read"
+    library.answers["/rss"] = rss(older.format("/3"), item("更新"))
+    assert harvest(reader, source) == "http_404"
+    library.answers["/3"] = rss(older.format("/2"), item("其次"), new)
+    assert harvest(reader, source) is None
+    assert titles(reader) == sorted(["更新", "其次", "新", "旧", "最早"])
 
 
 @pytest.mark.parametrize(

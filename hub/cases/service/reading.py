@@ -149,10 +149,10 @@ def _audience(live: Sequence[Any], at_home: str | None) -> str | None:
 
 
 def _is_harvested(live: Sequence[Any]) -> bool:
-    """Say whether a document was harvested; what is in any other channel was not."""
+    """Say whether a document was harvested; what others can write, in other channels, was not."""
     if any(row.channel != LOCAL for row in live):
         return False
-    return harvested.is_harvested(live[-1].origin, json.loads(live[-1].payload)["fields"])
+    return harvested.is_harvested(json.loads(live[-1].payload)["fields"])
 
 
 def _shown(live: Sequence[Any], before: Document | None, put: Change) -> dict[str, Any]:
