@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from html import escape
+from threading import Event
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -23,6 +24,7 @@ from hub.cases.models import Document
 from hub.cases.shown import document_shown
 from hub.config import of_this_node
 from hub.database import db, transaction
+from hub.federation import follower as node_follower
 from hub.federation import metrics, puller
 from hub.federation.cli import federation as commands
 from hub.federation.feeds import atom, oai
@@ -287,6 +289,29 @@ def test_an_old_item_that_leaves_the_window_of_a_feed_stays(
     assert titles(reader) == ["一月", "三月", "二月"]
 
 
+def test_what_a_feed_says_in_words_of_others_is_left_aside(reader: Flask, library: Library) -> None:
+    gml = '<gml:posList xmlns:gml="http://www.opengis.net/gml">x</gml:posList>'
+    library.answers["/rss"] = rss(gml, item("一月"))
+    assert harvest(reader, add(reader, FEED, f"{LIBRARY}/rss")) is None
+    assert titles(reader) == ["一月"]
+
+
+def test_a_node_that_runs_harvests_by_itself(
+    reader: Flask, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = Event()
+
+    def reply(query: dict[str, str]) -> bytes:
+        stop.set()
+        return rss(item("一月"))
+
+    library.answers["/rss"] = reply
+    add(reader, FEED, f"{LIBRARY}/rss")
+    monkeypatch.setattr(node_follower, "LOOK", 0.01)
+    node_follower.Follower(reader, stop)._harvest()
+    assert titles(reader) == ["一月"]
+
+
 def test_a_feed_that_says_it_is_complete_removes_by_leaving_out(
     reader: Flask, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -460,6 +485,7 @@ OUTSIDE = b"""<!DOCTYPE rss [<!ENTITY x SYSTEM "file:///etc/hostname">]><rss><ch
         (b"<rss>" + b"<a>" * 150 + b"</a>" * 150 + b"</rss>", "forbidden_xml"),
         (b"<rss>" + b"<a/>" * (xml.MOST_ELEMENTS + 1) + b"</rss>", "forbidden_xml"),
         (b"<html/>", "other_kind"),
+        (rss("<item><width><content>x</content></width></item>"), "unreadable_feed"),
         (b"<rss>" + b" " * 8 * 1024 * 1024 + b"</rss>", "malformed_answer"),
         (("200 OK", [("Content-Encoding", "gzip")], b"not packed"), "malformed_answer"),
         (

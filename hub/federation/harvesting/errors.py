@@ -45,6 +45,13 @@ class OtherKindError(SourceError):
         super().__init__(tag=tag[:100])
 
 
+class UnreadableFeedError(SourceError):
+    """A feed whose elements do not hold what they should."""
+
+    code = "unreadable_feed"
+    message = mark("The feed can't be read: its elements do not hold what they should.")
+
+
 class RepositoryError(SourceError):
     """An error that OAI-PMH names (section 3.6)."""
 

@@ -22,11 +22,21 @@ from hub.federation.harvesting.errors import (
     OtherKindError,
     OtherOriginError,
     SourceAddressError,
+    UnreadableFeedError,
 )
 from hub.federation.harvesting.fetching import Fetcher, origin_of
 from hub.federation.harvesting.records import Page, Record, is_identifier, link_of
 
 ROOTS = {"feed", "rss", "RDF"}
+READ = {  # Namespaces; feedparser knows many more, and fails where they are not kept to.
+    None,
+    ATOM,
+    "http://purl.org/rss/1.0/",
+    "http://purl.org/rss/1.0/modules/content/",
+    "http://purl.org/dc/elements/1.1/",
+    "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "http://www.w3.org/1999/xhtml",
+}
 DATES = {
     "updated",
     "published",
@@ -76,26 +86,35 @@ def read(data: bytes, url: str) -> Document:
     root = xml.parse(data)
     if etree.QName(root).localname not in ROOTS:
         raise OtherKindError(root.tag)
-    _shorten_dates(root)
-    parsed = feedparser.parse(
-        io.BytesIO(xml.serialise(root)),  # Bytes alone it might take for the name of a file.
-        response_headers={"content-location": url, "content-type": "application/xml"},
-        sanitize_html=False,  # No HTML is kept; and what is hostile keeps the sanitiser busy.
-        resolve_relative_uris=False,
-    )
+    around = root.find("channel")
+    around = root if around is None else around
+    is_complete = around.find(f"{{{HISTORY}}}complete") is not None
+    older = _older(around)
+    stones = root.findall(f"{{{TOMBSTONES}}}deleted-entry")[:MOST_DELETED]
+    parsed = _parse(root, url)
     entries = [_record(entry) for entry in parsed.entries]
     records = [record for record in entries if record is not None]
-    deleted = _deletions(root, {record.identifier: record for record in records})
+    deleted = _deletions(stones, {record.identifier: record for record in records})
     gone = {record.identifier for record in deleted}
     kept = [record for record in records if record.identifier not in gone]
-    around = root if root.tag == f"{{{ATOM}}}feed" else root.find("channel")
-    around = root if around is None else around
-    return Document(
-        name=str(parsed.feed.get("title", "")),
-        page=Page((*kept, *deleted), len(entries) - len(records)),
-        is_complete=around.find(f"{{{HISTORY}}}complete") is not None,
-        older=_older(around),
-    )
+    page = Page((*kept, *deleted), len(entries) - len(records))
+    return Document(str(parsed.feed.get("title", "")), page, is_complete, older)
+
+
+def _parse(root: etree._Element, url: str) -> Any:
+    """Return what feedparser makes of a document without what it stumbles over."""
+    _shorten_dates(root)
+    strange = {etree.QName(element).namespace for element in root.iter()} - READ
+    etree.strip_elements(root, *(f"{{{name}}}*" for name in strange), with_tail=False)
+    try:
+        return feedparser.parse(
+            io.BytesIO(xml.serialise(root)),  # Bytes alone it might take for the name of a file.
+            response_headers={"content-location": url, "content-type": "application/xml"},
+            sanitize_html=False,  # No HTML is kept; and what is hostile keeps the sanitiser busy.
+            resolve_relative_uris=False,
+        )
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise UnreadableFeedError from error  # It trusts that elements hold what they should.
 
 
 def _record(entry: Any) -> Record | None:
@@ -121,10 +140,10 @@ def _record(entry: Any) -> Record | None:
     )
 
 
-def _deletions(root: etree._Element, shown: dict[str, Record]) -> list[Record]:
+def _deletions(stones: list[etree._Element], shown: dict[str, Record]) -> list[Record]:
     """Return what a document says is gone (RFC 6721), unless an entry of it is younger."""
     found = []
-    for element in root.findall(f"{{{TOMBSTONES}}}deleted-entry")[:MOST_DELETED]:
+    for element in stones:
         identifier, when = element.get("ref", "").strip(), element.get("when", "").strip()[:40]
         entry = shown.get(identifier)
         is_back = entry is not None and (_instant(entry.datestamp) or 0) > (_instant(when) or 0)

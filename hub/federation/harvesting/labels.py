@@ -50,6 +50,10 @@ TROUBLES = {
         mark("What the source sends is broken."),
         mark("Tell whoever runs it. What came before stays."),
     ),
+    "unreadable_feed": (
+        mark("What the source sends is broken."),
+        mark("Tell whoever runs it. What came before stays."),
+    ),
     "forbidden_xml": (
         mark("What the source sends could harm this node and was not read."),
         mark("It declares a document type or is nested too deeply. Tell whoever runs it."),
