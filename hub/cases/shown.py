@@ -28,31 +28,23 @@ def case_shown(case_id: UUID, actor: Actor) -> dict[str, Any]:
 
 def document_shown(document: Document) -> dict[str, Any]:
     """Return a published document with its fields, as far as they can be read."""
-    return (
-        content.well_formed(document.kind, document.fields)
-        | {
-            "id": document.id,
-            "kind": document.kind,
-            "state": State.PUBLISHED,
-            "rev": document.rev,
-            "title": document.title,
-            "body": document.body,
-            "origin": document.origin,
-            "enterprise": document.enterprise,
-            "unit": document.unit,
-            "published_at": document.published_at,
-            "synced_at": document.synced_at,
-        }
-        | _provenance(document)
-    )
-
-
-def _provenance(document: Document) -> dict[str, Any]:
-    """Return where a document came from that was harvested elsewhere."""
-    if not document.is_harvested:
-        return {}
-    found = harvested.provenance_of(document.fields)
-    return {"unsigned": True, "source": found.source, "source_link": found.link}
+    shown = content.well_formed(document.kind, document.fields) | {
+        "id": document.id,
+        "kind": document.kind,
+        "state": State.PUBLISHED,
+        "rev": document.rev,
+        "title": document.title,
+        "body": document.body,
+        "origin": document.origin,
+        "enterprise": document.enterprise,
+        "unit": document.unit,
+        "published_at": document.published_at,
+        "synced_at": document.synced_at,
+    }
+    if document.is_harvested:
+        found = harvested.provenance_of(document.fields)
+        shown |= {"unsigned": True, "source": found.source, "source_link": found.link}
+    return shown
 
 
 def _work_shown(work: service.Work) -> dict[str, Any]:
