@@ -49,6 +49,7 @@ class Document(Base):
     synced_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
     former_audience: Mapped[str | None] = mapped_column(String(40))  # Who may see the tombstone.
+    is_harvested: Mapped[bool] = mapped_column(default=False)  # Unsigned; see `cases.harvested`.
 
 
 class Kind(StrEnum):

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from hub.cases import content, service
+from hub.cases import content, harvested, service
 from hub.cases.models import Case, Document, State
 from hub.config import settings
 from hub.identity.models import Actor
@@ -28,7 +28,7 @@ def case_shown(case_id: UUID, actor: Actor) -> dict[str, Any]:
 
 def document_shown(document: Document) -> dict[str, Any]:
     """Return a published document with its fields, as far as they can be read."""
-    return content.well_formed(document.kind, document.fields) | {
+    shown = content.well_formed(document.kind, document.fields) | {
         "id": document.id,
         "kind": document.kind,
         "state": State.PUBLISHED,
@@ -41,6 +41,10 @@ def document_shown(document: Document) -> dict[str, Any]:
         "published_at": document.published_at,
         "synced_at": document.synced_at,
     }
+    if document.is_harvested:
+        found = harvested.provenance_of(document.fields)
+        shown |= {"unsigned": True, "source": found.source, "source_link": found.link}
+    return shown
 
 
 def _work_shown(work: service.Work) -> dict[str, Any]:

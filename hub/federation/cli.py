@@ -23,12 +23,16 @@ from hub.federation import (
 )
 from hub.federation.agreements import Agreement
 from hub.federation.errors import PeerError
+from hub.federation.harvesting import follower as harvester
+from hub.federation.harvesting import service as harvesting
+from hub.federation.harvesting.models import SourceState
 from hub.journal import keyring
 from hub.journal.signing import node_keys
 from hub.registry import service as registry
 from hub.registry import trust
 from hub.registry.models import PeerKind, PeerState
 
+LIVE = SourceState.LIVE
 INVITED = [PeerKind.SUBSIDIARY.value, PeerKind.PARTNER.value]
 
 
@@ -154,7 +158,19 @@ def status(context: click.Context) -> None:
         click.echo("\n     ".join(_lines_of(each)))
     if not found:
         click.echo("This node stands alone.")
-    context.exit(1 if obstacle or alarms or any(each.is_red for each in found) else 0)
+    sources = harvesting.sources()
+    for shown in sources:
+        click.echo(_line_of(shown))
+    is_red = obstacle or alarms or any(e.is_red for e in found) or any(s.trouble for s in sources)
+    context.exit(1 if is_red else 0)
+
+
+def _line_of(shown: harvesting.Shown) -> str:
+    """Return what is said of a source that is harvested."""
+    source, trouble = shown.source, shown.source.failure or shown.trouble
+    line = f"{'RED ' if trouble else 'ok  '} {source.name}  {source.url}, {source.state}"
+    line += f"\n     items: {shown.items}, of these missing at the source: {shown.missing}"
+    return f"{line}\n     {trouble}" if trouble else line
 
 
 def _lines_of(each: standing.Standing) -> list[str]:
@@ -187,6 +203,24 @@ def pull(context: click.Context) -> None:
             db.session.rollback()
             click.echo(str(error), err=True)
             failed = True
+    context.exit(1 if failed else 0)
+
+
+@federation.command("harvest")
+@click.argument("name", required=False)
+@click.pass_context
+def harvest(context: click.Context, name: str | None) -> None:
+    """Harvest the source called NAME now, or all that are not paused; exit with 1 if one fails."""
+    failed = False
+    found = [shown.source for shown in harvesting.sources()]
+    for source_id, called in [(source.id, source.name) for source in found]:
+        if name not in {None, called} or harvesting.find(source_id).source.state != LIVE:
+            continue
+        error = harvester.harvest(source_id)
+        shown = harvesting.find(source_id)
+        told = f"{shown.items} items, {shown.missing} missing"
+        click.echo(f"{called}: {error or told}", err=error is not None)
+        failed |= shown.trouble is not None
     context.exit(1 if failed else 0)
 
 

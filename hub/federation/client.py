@@ -39,6 +39,7 @@ from hub.registry.models import Peer, PeerKind
 Into = Callable[[bytes], object] | None
 
 LARGEST = 8 * 1024 * 1024  # Bytes of an answer, as sent and as unpacked.
+BADLY_PACKED = "more than 8 MiB when unpacked, or not packed right"
 LONGEST = 30.0  # Seconds that an answer may take; held requests add what they wait.
 EARLY = 60  # Seconds before its end at which a token is replaced.
 
@@ -154,10 +155,10 @@ class PeerClient:
                 self._compare_clocks(response)
                 if into is None or response.status_code != 200:
                     return self._read(response, ends)
-                into(self._body(response, ends))
+                into(read_body(self.origin, response, ends))
                 return {}
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise UnreachableError(self.origin, _reason(error)) from error
+            raise UnreachableError(self.origin, reason_of(error)) from error
 
     def _authorised(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
         patience = min(sent["timeout"], LONGEST)
@@ -219,34 +220,21 @@ class PeerClient:
         status = response.status_code
         if 300 <= status < 400:
             raise MalformedError(self.origin, "a redirect")
-        packed = self._body(response, ends)
+        packed = read_body(self.origin, response, ends)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         encoding = response.headers.get("Content-Encoding", "")
         if status == 204:
             return {}
-        answer = self._parse(_unpack(packed, encoding), kind)
+        answer = self._parse(unpack(packed, encoding), kind)
         if answer is None and status < 400:
             raise MalformedError(self.origin, f"{kind or 'no type'}, not the JSON that was asked")
         if status >= 400:
-            raise self._refusal(response, answer or {})
+            raise refusal_of(self.origin, response, answer or {})
         return answer or {}
-
-    def _body(self, response: requests.Response, ends: float) -> bytes:
-        parts, size = [], 0
-        while part := response.raw.read1(64 * 1024, decode_content=False):
-            size += len(part)
-            if size > LARGEST:
-                raise MalformedError(self.origin, "more than 8 MiB")
-            if time.monotonic() > ends:
-                break
-            parts.append(part)
-        if time.monotonic() > ends:  # Also when the head alone took so long and was cut off.
-            raise UnreachableError(self.origin, NO_TIME)
-        return b"".join(parts)
 
     def _parse(self, body: bytes | None, kind: str) -> dict[str, Any] | None:
         if body is None:
-            raise MalformedError(self.origin, "more than 8 MiB when unpacked, or not packed right")
+            raise MalformedError(self.origin, BADLY_PACKED)
         if kind != "application/json" and not kind.endswith("+json"):
             return None
         try:
@@ -255,20 +243,42 @@ class PeerClient:
             return None
         return value if isinstance(value, dict) else None
 
-    def _refusal(self, response: requests.Response, answer: dict[str, Any]) -> RefusedError:
-        code = answer.get("code") or answer.get("error") or f"http_{response.status_code}"
-        detail = answer.get("detail") or answer.get("error_description") or ""
-        after = response.headers.get("Retry-After", "")
-        return RefusedError(
-            self.origin,
-            str(code)[:60],
-            str(detail)[:300],
-            answered=response.status_code,
-            retry_after=min(int(after), 3600) if after.isdecimal() else None,
-        )
+
+def read_body(origin: str, response: requests.Response, ends: float) -> bytes:
+    """Return the body as it was sent, packed or not.
+
+    :param ends: when it must be here, on the monotonic clock.
+    :raises MalformedError: when it is larger than allowed.
+    :raises UnreachableError: when it does not come in time.
+    """
+    parts, size = [], 0
+    while part := response.raw.read1(64 * 1024, decode_content=False):
+        size += len(part)
+        if size > LARGEST:
+            raise MalformedError(origin, "more than 8 MiB")
+        if time.monotonic() > ends:
+            break
+        parts.append(part)
+    if time.monotonic() > ends:  # Also when the head alone took so long and was cut off.
+        raise UnreachableError(origin, NO_TIME)
+    return b"".join(parts)
 
 
-def _unpack(body: bytes, encoding: str) -> bytes | None:
+def refusal_of(origin: str, response: requests.Response, answer: dict[str, Any]) -> RefusedError:
+    """Return the error that an answer other than 2xx is, with the code that it gives."""
+    code = answer.get("code") or answer.get("error") or f"http_{response.status_code}"
+    detail = answer.get("detail") or answer.get("error_description") or ""
+    after = response.headers.get("Retry-After", "")
+    return RefusedError(
+        origin,
+        str(code)[:60],
+        str(detail)[:300],
+        answered=response.status_code,
+        retry_after=min(int(after), 3600) if after.isdecimal() else None,
+    )
+
+
+def unpack(body: bytes, encoding: str) -> bytes | None:
     """Return the unpacked body; None when it is larger than allowed, or broken."""
     try:
         if encoding == "gzip":
@@ -286,7 +296,7 @@ def _unpack(body: bytes, encoding: str) -> bytes | None:
     return body if len(body) <= LARGEST else None
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Say in a few words why nobody answered; the library's own text shows whole objects."""
     if isinstance(error, requests.exceptions.SSLError):
         return NO_TRUST

@@ -19,6 +19,7 @@ from hub.federation import feedback, hiding, puller, pusher, reconciling, relay,
 from hub.federation.client import PeerClient
 from hub.federation.errors import PeerError, RefusedError
 from hub.federation.feeds import follower as feeds
+from hub.federation.harvesting import follower as harvesting
 from hub.federation.health import failure_of
 from hub.federation.protocol import MAX_WAIT, ChannelCursor
 from hub.federation.room import NoRoomError
@@ -88,6 +89,7 @@ class Follower:
         self._start("feedback", self._send_feedback)
         self._start("keep", self._keep)
         self._start("review", self._review)
+        self._start("harvest", self._harvest)
 
     def _start(self, name: str, work: object, *values: str) -> None:
         thread = self._threads.get(name)
@@ -160,6 +162,13 @@ class Follower:
                 except (SQLAlchemyError, OSError) as error:
                     db.session.rollback()
                     logger.warning("tidying failed", reason=str(error))
+
+    def _harvest(self) -> None:
+        """Harvest the sources that are due, one after another."""
+        while not self.stop.wait(LOOK):
+            with self.app.app_context():
+                while harvesting.harvest_due() and not self.stop.is_set():
+                    pass
 
     def _rest(self, seconds: float) -> bool:
         """Wait, unless headquarters was reached again meanwhile; True when all shall stop."""

@@ -13,6 +13,7 @@ from hub.config import Settings, of_this_node, settings
 from hub.database import db
 from hub.errors import NotFoundError
 from hub.federation import freezing, relay, room, standing
+from hub.federation.harvesting import service as harvesting
 from hub.federation.quarantine import Held
 from hub.identity import access
 from hub.journal import log
@@ -75,6 +76,7 @@ class Numbers(Collector):
         found = standing.standings()
         yield from _of_peers(found)
         yield from _of_quarantine({each.peer.origin: each.held for each in found})
+        yield from _of_sources()
         yield from _of_journal()
         held = relay.watcher().held
         yield _gauge("held_requests", "Requests that this process holds until there is news.", held)
@@ -113,6 +115,14 @@ def _of_quarantine(held: dict[str, Held]) -> Iterator[Metric]:
     for peer, numbers in held.items():
         dropped.add_metric([peer], numbers.dropped)
     yield dropped
+
+
+def _of_sources() -> Iterator[Metric]:
+    sources = harvesting.sources()
+    red = {shown.source.url: int(shown.trouble is not None) for shown in sources}
+    items = {shown.source.url: shown.items for shown in sources}
+    yield _each("source_red", "1 where somebody should look at a harvested source.", red, "source")
+    yield _each("source_items", "Items shown of a harvested source.", items, "source")
 
 
 def _of_journal() -> Iterator[Metric]:

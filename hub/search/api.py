@@ -69,6 +69,9 @@ class HitSchema(Schema):
         required=True, metadata={"description": "HTML: escaped text with <mark> and nothing else."}
     )
     unit = fields.String(required=True)
+    unsigned = fields.Boolean(
+        metadata={"description": "True for what was harvested elsewhere; nobody signed it."}
+    )
     published_at = fields.DateTime(required=True)
     synced_at = fields.DateTime(required=True)
     score = fields.Float(required=True)
@@ -161,7 +164,8 @@ def _counts(facets: Facets) -> dict[str, list[dict[str, Any]]]:
 
 
 def _hit(hit: Hit) -> dict[str, Any]:
-    return {
+    unsigned = {"unsigned": True} if hit.is_harvested else {}
+    return unsigned | {
         "id": str(hit.id),
         "origin": hit.origin,
         "kind": hit.kind,

@@ -55,6 +55,7 @@ class Hit(NamedTuple):
     unit: str
     published_at: datetime
     synced_at: datetime
+    is_harvested: bool  # Nobody but this node signed it.
     score: float
     snippet: Sequence[Part]
 
@@ -150,8 +151,7 @@ def search(
 
 
 def _nothing(asked: Search) -> Results:
-    facets: Facets = {name: [] for name in FACETS}
-    return Results((), asked.page, asked.per_page, 0, facets, Marker(()))
+    return Results((), asked.page, asked.per_page, 0, {name: [] for name in FACETS}, Marker(()))
 
 
 def _search(engine: Engine, question: Question, asked: Search) -> Results:
@@ -226,6 +226,7 @@ _SHOWN: Any = select(
     Document.unit,
     Document.published_at,
     Document.synced_at,
+    Document.is_harvested,
     Document.summary,
     Document.body,
     cast(Document.fields, Text).label("fields"),  # Parsed only when the snippet is in there.
@@ -252,6 +253,7 @@ def _hit(row: Row[Any], score: float, marker: Marker) -> Hit:
         unit=row.unit,
         published_at=row.published_at,
         synced_at=row.synced_at,
+        is_harvested=row.is_harvested,
         score=score,
         snippet=marker.cut((row.summary, row.body), _more_texts(row), title=row.title),
     )

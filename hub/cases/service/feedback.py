@@ -48,6 +48,8 @@ def ask(actor: Actor, document_id: UUID, text: str) -> UUID:
     post = _post(actor)
     if post is None:
         raise ForbiddenError
+    if document.is_harvested:
+        raise NoWayError  # Nobody there has a node.
     if document.origin != settings().origin and outbox.next_node(document.origin) is None:
         raise NoWayError
     unit = db.session.get_one(Organisation, actor.organisation_id)

@@ -22,9 +22,8 @@ _PAGE: Any = (
     .outerjoin(_node.name.table, _node.origin == _document.origin)
     .where(_document.id == bindparam("id"))
 )
-_CARD: Any = select(
-    *(_document[name] for name in ("id", "kind", "title", "summary", "unit", "published_at"))
-)
+_SHOWN = ("id", "kind", "title", "summary", "unit", "published_at", "is_harvested")
+_CARD: Any = select(*(_document[name] for name in _SHOWN))
 
 
 def find_page(document_id: UUID, audiences: Collection[str]) -> Row[Any]:

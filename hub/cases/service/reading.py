@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, select
 
+from hub.cases import harvested
 from hub.cases.errors import WithdrawnError
 from hub.cases.models import Case, Document, Rendering, public_id
 from hub.cases.service import remarks
@@ -21,6 +22,10 @@ from hub.registry.models import Node
 
 KINDS = frozenset({"case", "pilot_lesson"})
 Key = tuple[str, str]  # Origin and entry id.
+_KEPT = (  # Of a document that is withdrawn.
+    *("origin", "entry_id", "digest", "rev", "kind", "enterprise", "published_at"),
+    "is_harvested",
+)
 
 
 def readable(audiences: Collection[str]) -> ColumnElement[bool]:
@@ -142,13 +147,26 @@ def _audience(live: Sequence[Any], at_home: str | None) -> str | None:
         return EVERYBODY
     if channels - {LOCAL}:
         return MEMBERS
+    if channels and at_home is None and _is_harvested(live):
+        return MEMBERS
     return at_home if channels else None
+
+
+def _is_harvested(live: Sequence[Any]) -> bool:
+    """Say whether a document was harvested; what others can write, in other channels, was not."""
+    if any(row.channel != LOCAL for row in live):
+        return False
+    return harvested.is_harvested(json.loads(live[-1].payload)["fields"])
 
 
 def _shown(live: Sequence[Any], before: Document | None, put: Change) -> dict[str, Any]:
     entry = without_nul(json.loads(live[-1].payload))
     fields = entry["fields"]
-    said = min(put.iat, int(put.received_at.timestamp()))  # A clock set to 2099 is not believed.
+    said = put.iat
+    is_harvested = _is_harvested(live)
+    if is_harvested and (dated := harvested.provenance_of(fields).dated):
+        said = int(dated.timestamp())
+    said = min(said, int(put.received_at.timestamp()))  # A clock set to 2099 is not believed.
     return {
         "origin": entry["origin"],
         "entry_id": entry["id"],
@@ -164,6 +182,7 @@ def _shown(live: Sequence[Any], before: Document | None, put: Change) -> dict[st
         "published_at": before.published_at if before else datetime.fromtimestamp(said, UTC),
         "withdrawn_at": None,
         "former_audience": None,
+        "is_harvested": is_harvested,
     }
 
 
@@ -185,8 +204,7 @@ def _text(fields: dict[str, Any], name: str, most: int) -> str:
 
 
 def _tombstone(before: Document, at: datetime) -> dict[str, Any]:
-    kept = ("origin", "entry_id", "digest", "rev", "kind", "enterprise", "published_at")
-    return {name: getattr(before, name) for name in kept} | {
+    return {name: getattr(before, name) for name in _KEPT} | {
         "title": "",
         "summary": "",
         "category": "",

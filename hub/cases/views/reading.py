@@ -9,7 +9,7 @@ from markupsafe import Markup
 from sqlalchemy import Row
 
 from hub import markup
-from hub.cases import content, service
+from hub.cases import content, harvested, service
 from hub.cases.errors import WithdrawnError
 from hub.cases.views.blueprint import blueprint
 from hub.config import settings
@@ -18,6 +18,7 @@ from hub.identity.models import Actor, Role
 from hub.identity.service import audiences
 
 ACTING = (Role.AUTHOR, Role.BRANCH_SECRETARY, Role.SIGNATORY)
+REMOVING = (Role.ADMINISTRATOR, Role.BRANCH_SECRETARY)  # Of what was harvested.
 
 
 @blueprint.get("/")
@@ -47,7 +48,8 @@ def around(page: Row[Any], actor: Actor) -> dict[str, object]:
     return shown(page) | {
         "work": _work(page, actor),
         "remarks": service.beside(page.id, audiences(actor), actor),
-        "may_ask": actor.is_signed_in and service.may_ask(actor),
+        "may_ask": actor.is_signed_in and not page.is_harvested and service.may_ask(actor),
+        "may_remove": page.is_harvested and any(map(actor.holds, REMOVING)),
         "form": None,
     }
 
@@ -58,6 +60,7 @@ def shown(page: Row[Any]) -> dict[str, object]:
         "document": page,
         "kind": page.kind,
         "fields": content.well_formed(page.kind, page.fields),
+        "harvested": harvested.provenance_of(page.fields) if page.is_harvested else None,
         "text": body_of(page.body, page.html),
     }
 

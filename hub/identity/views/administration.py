@@ -38,6 +38,11 @@ TASKS = (
         mark("Other nodes"),
         mark("Whom this node exchanges cases with, and how that goes"),
     ),
+    (
+        "harvesting.sources",
+        mark("Harvested sources"),
+        mark("Repositories and feeds of those who have no node, read into this one"),
+    ),
 )
 
 
