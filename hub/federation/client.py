@@ -147,6 +147,44 @@ class PeerClient:
         except (requests.RequestException, HTTPError, OSError) as error:
             raise UnreachableError(self.origin, _reason(error)) from error
 
+    def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout: float,
+        headers: Mapping[str, str] | None = None,
+        **sent: Any,
+    ) -> requests.Response:
+        """Make an authorised request and hand over the answer unread: for bytes that are no JSON.
+
+        A redirect is handed over, not followed. The caller closes the answer.
+
+        :param timeout: seconds to wait for the head, and then for each part of the body.
+        :raises PeerError: UnreachableError or RefusedError.
+        """
+        token, _ = self._access_token(min(timeout, LONGEST))
+        shown = {"Accept-Encoding": "identity", **(headers or {})}
+        try:
+            response = self.session.request(
+                method,
+                self.origin + path,
+                headers=shown | self._credentials(method, path, token),
+                allow_redirects=False,
+                stream=True,
+                timeout=(CONNECT, timeout),
+                **sent,
+            )
+            if response.status_code < 400:
+                return response
+            if response.status_code == 401:
+                self._token_ends = 0.0  # Whoever comes next asks for a new one.
+            with response:
+                self._read(response, time.monotonic() + LONGEST)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise UnreachableError(self.origin, _reason(error)) from error
+        raise MalformedError(self.origin, "no answer")
+
     def _authorised(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
         patience = min(sent["timeout"], LONGEST)
         token, is_new = self._access_token(patience)

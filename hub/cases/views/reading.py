@@ -59,6 +59,7 @@ def shown(page: Row[Any]) -> dict[str, object]:
         "kind": page.kind,
         "fields": content.well_formed(page.kind, page.fields),
         "text": body_of(page.body, page.html),
+        "files": service.shown_files(page.attachments),
     }
 
 
