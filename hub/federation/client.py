@@ -4,10 +4,8 @@ client = PeerClient.for_peer(peer)
 channels = client.get("/fed/v1/channels", {"wait": 25}, timeout=55)
 """
 
-import io
 import json
 import time
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -16,7 +14,6 @@ from typing import Any
 from uuid import uuid4
 
 import requests
-import zstandard
 from flask import current_app
 from requests.adapters import BaseAdapter
 from urllib3.exceptions import HTTPError
@@ -32,6 +29,7 @@ from hub.federation.errors import (
     UnreachableError,
 )
 from hub.federation.transport import CONNECT, make_session
+from hub.federation.unpacking import unpack
 from hub.registry import dpop, tokens
 from hub.registry.addresses import is_origin
 from hub.registry.models import Peer, PeerKind
@@ -159,7 +157,6 @@ class PeerClient:
         """Make an authorised request and hand over the answer unread: for bytes that are no JSON.
 
         A redirect is handed over, not followed. The caller closes the answer.
-
         :param timeout: seconds to wait for the head, and then for each part of the body.
         :raises PeerError: UnreachableError or RefusedError.
         """
@@ -175,15 +172,14 @@ class PeerClient:
                 timeout=(CONNECT, timeout),
                 **sent,
             )
-            if response.status_code < 400:
-                return response
-            if response.status_code == 401:
-                self._token_ends = 0.0  # Whoever comes next asks for a new one.
-            with response:
-                self._read(response, time.monotonic() + LONGEST)
+            if response.status_code >= 400:
+                if response.status_code == 401:
+                    self._token_ends = 0.0  # Whoever comes next asks for a new one.
+                with response:
+                    self._read(response, time.monotonic() + LONGEST)  # Raises what it says.
         except (requests.RequestException, HTTPError, OSError) as error:
             raise UnreachableError(self.origin, _reason(error)) from error
-        raise MalformedError(self.origin, "no answer")
+        return response
 
     def _authorised(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
         patience = min(sent["timeout"], LONGEST)
@@ -250,7 +246,7 @@ class PeerClient:
         encoding = response.headers.get("Content-Encoding", "")
         if status == 204:
             return {}
-        answer = self._parse(_unpack(packed, encoding), kind)
+        answer = self._parse(unpack(packed, encoding, LARGEST), kind)
         if answer is None and status < 400:
             raise MalformedError(self.origin, f"{kind or 'no type'}, not the JSON that was asked")
         if status >= 400:
@@ -292,24 +288,6 @@ class PeerClient:
             answered=response.status_code,
             retry_after=min(int(after), 3600) if after.isdecimal() else None,
         )
-
-
-def _unpack(body: bytes, encoding: str) -> bytes | None:
-    """Return the unpacked body; None when it is larger than allowed, or broken."""
-    try:
-        if encoding == "gzip":
-            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            body = unpacker.decompress(body, LARGEST + 1)
-        elif encoding == "zstd":
-            reader = zstandard.ZstdDecompressor(max_window_size=LARGEST).stream_reader(
-                io.BytesIO(body)
-            )
-            body = reader.read(LARGEST + 1)
-        elif encoding not in {"", "identity"}:
-            return None
-    except (zlib.error, zstandard.ZstdError):
-        return None
-    return body if len(body) <= LARGEST else None
 
 
 def _reason(error: Exception) -> str:

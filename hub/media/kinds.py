@@ -37,11 +37,9 @@ _DIRECTORY = 1024 * 1024  # Bytes of the list of contents of an Office file.
 _END = 22 + 65535  # Bytes in which its end stands (APPNOTE.TXT, 4.3.16).
 _PART = 256 * 1024
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-# Controls, halves of characters, what is not seen or turns the text around, and what folders refuse.
+# Controls, halves of characters, what is not seen or turns a name around, what folders refuse.
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff<>:\"|?*%]"
-)
-    r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff<>:"|?*%]'
+    '[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff<>:"|?*%]'
 )
 
 

@@ -23,7 +23,7 @@ logger = structlog.get_logger()
 
 
 def push(app: Flask, stop: threading.Event) -> None:
-    """Send headquarters our files until told to stop, with longer pauses while it does not answer."""
+    """Send headquarters our files until told to stop; it is left alone while it does not answer."""
     backoff, pause = Backoff(), LOOK
     while not stop.wait(pause):
         pause = LOOK
