@@ -1,6 +1,7 @@
 """A file on its way from a browser or program into a case."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from uuid import UUID
 
 from werkzeug.datastructures import FileStorage
@@ -14,6 +15,7 @@ from hub.journal.attachments import Attachment
 from hub.media import kinds
 from hub.media import service as media
 from hub.media.errors import EmptyFileError
+from hub.media.service import Received
 
 
 def upload(
@@ -24,20 +26,23 @@ def upload(
     :raises HubError: as `service.attach`, and when the file is too large, empty, or of a kind that
         may not be attached.
     """
-    with transaction():
-        service.check_attachable(actor, case_id, version=version)
     if sent is None:
         raise EmptyFileError
-    with media.receive(_parts(sent), most=settings().largest_attachment) as received:
-        name = sent.filename or ""
-        kind = kinds.kind_of(received.path, name)
-        file = Attachment(
-            received.sha256, received.size, kinds.KINDS[kind], kinds.clean_name(name, kind)
-        )
-        with media.adding():
-            media.put(received)
-            with transaction():
-                return service.attach(actor, case_id, received, file, version=version)
+    with closing(sent):
+        with transaction():
+            service.check_attachable(actor, case_id, version=version)
+        with media.receive(_parts(sent), most=settings().largest_attachment) as received:
+            file = _described(received, sent.filename or "")
+            with media.adding():
+                media.put(received)
+                with transaction():
+                    return service.attach(actor, case_id, received, file, version=version)
+
+
+def _described(received: Received, name: str) -> Attachment:
+    kind = kinds.kind_of(received.path, name)
+    called = kinds.clean_name(name, kind)
+    return Attachment(received.sha256, received.size, kinds.KINDS[kind], called)
 
 
 def _parts(sent: FileStorage) -> Iterator[bytes]:
