@@ -10,7 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
-from werkzeug.test import TestResponse
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
 
 from hub.cases import follower, service
 from hub.cases.errors import AlteredError
@@ -46,11 +47,18 @@ def case_in(alpha: Flask, author: Actor, state: State = State.DRAFT, **changes: 
         return str(make_case(state, author=author, **changes).id)
 
 
+def multipart(**fields: Any) -> dict[str, Any]:
+    """Return a form with a file in it; the test client's own leaves a temporary file open."""
+    boundary, body = encode_multipart(fields)
+    return {"data": body, "content_type": f"multipart/form-data; boundary={boundary}"}
+
+
 def attach(
     client: FlaskClient, case_id: str, content: bytes = PDF, name: str = "方案.pdf"
 ) -> TestResponse:
-    page = f"/workbench/{case_id}/edit"
-    return submit(client, page, f"/workbench/{case_id}/files", file=(io.BytesIO(content), name))
+    token = csrf_token(client.get(f"/workbench/{case_id}/edit"))
+    form = multipart(csrf_token=token, file=FileStorage(io.BytesIO(content), name))
+    return client.post(f"/workbench/{case_id}/files", **form)
 
 
 def fetch(client: FlaskClient, address: str, **asked: Any) -> TestResponse:
@@ -271,8 +279,8 @@ def test_a_case_has_a_bounded_number_of_files(alpha, author, monkeypatch):
 
 def test_strangers_send_no_large_bodies(alpha, author):
     case_id = case_in(alpha, author)
-    body = {"file": (io.BytesIO(b"0" * 3_000_000), "a.pdf")}
-    refused = alpha.test_client().post(f"/workbench/{case_id}/files", data=body)
+    form = multipart(file=FileStorage(io.BytesIO(b"0" * 3_000_000), "a.pdf"))
+    refused = alpha.test_client().post(f"/workbench/{case_id}/files", **form)
     assert refused.status_code == 413
 
 
@@ -284,7 +292,8 @@ def test_programs_attach_list_fetch_and_take_off(alpha, author):
     client, address = alpha.test_client(), f"/api/v1/cases/{case_id}/attachments"
     large = b"%PDF-" + b"0" * 3_000_000
     for content in (PDF, large):
-        sent = client.post(address, data={"file": (io.BytesIO(content), "plan.pdf")}, headers=token)
+        form = multipart(file=FileStorage(io.BytesIO(content), "plan.pdf"))
+        sent = client.post(address, headers=token, **form)
         assert (sent.status_code, sent.json) == (201, {"id": case_id, "state": "draft"})
     shown = client.get(f"/api/v1/cases/{case_id}", headers=token).json["attachments"]
     row = {"sha256": NAME, "size": len(PDF), "type": "application/pdf", "name": "plan.pdf"}
