@@ -60,6 +60,14 @@ class FullError(HubError):
     message = mark("The disk of this node is almost full: no file is taken in.")
 
 
+class StoreError(HubError):
+    """The store in which files are kept does not answer, or refuses."""
+
+    status = 503
+    code = "store"
+    message = mark("The store of files does not answer just now. Nothing is lost; try again soon.")
+
+
 class BusyError(HubError):
     """The same file is being fetched already, or too many others are."""
 

@@ -7,10 +7,12 @@ import importlib
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from hub.config import Settings, of_this_node
+from hub.media.errors import StoreError
 
 LIFE = 60  # Seconds that an address in a bucket may be used.
 
@@ -85,12 +87,14 @@ class Bucket:
 
     def put(self, sha256: str, file: Path) -> None:
         """Upload the file in parts and forget it here."""
-        self.client.upload_file(str(file), self.bucket, sha256)
+        with _told():
+            self.client.upload_file(str(file), self.bucket, sha256)
         file.unlink()
 
     def open(self, sha256: str) -> BinaryIO:
         """Open a file for reading, as it comes over the network."""
-        body: BinaryIO = self.client.get_object(Bucket=self.bucket, Key=sha256)["Body"]
+        with _told():
+            body: BinaryIO = self.client.get_object(Bucket=self.bucket, Key=sha256)["Body"]
         return body
 
     def path(self, sha256: str) -> Path | None:
@@ -109,12 +113,14 @@ class Bucket:
 
     def remove(self, sha256: str) -> None:
         """Remove a file; a store does not mind when it is not there."""
-        self.client.delete_object(Bucket=self.bucket, Key=sha256)
+        with _told():
+            self.client.delete_object(Bucket=self.bucket, Key=sha256)
 
     def names(self) -> Iterator[str]:
         """Yield the SHA-256 of every file that is there."""
-        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket):
-            yield from (found["Key"] for found in page.get("Contents", ()))
+        with _told():
+            for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket):
+                yield from (found["Key"] for found in page.get("Contents", ()))
 
 
 def store() -> Store:
@@ -150,6 +156,19 @@ def s3_client(config: Settings) -> Any:
         aws_secret_access_key=config.s3_secret_key or None,
         config=options,
     )
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say in our own words that the bucket did not do as it was asked.
+
+    :raises StoreError: for all that its library raises.
+    """
+    lower, upper = map(importlib.import_module, ("botocore.exceptions", "boto3.exceptions"))
+    try:
+        yield
+    except (lower.BotoCoreError, lower.ClientError, upper.Boto3Error) as error:
+        raise StoreError from error
 
 
 def _sync(folder: Path) -> None:

@@ -5,11 +5,13 @@ from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from flask import Flask
 
 from hub.config import Settings
 from hub.media import service as media
 from hub.media import stores
+from hub.media.errors import StoreError
 from tests.media.bucket import FakeClient
 
 CONTENT = b"some bytes"
@@ -63,3 +65,15 @@ def test_an_address_in_a_bucket_holds_for_a_minute_and_one_file_to_be_saved():
     assert query["response-content-type"] == ["application/pdf"]
     assert query["response-content-disposition"] == ["attachment"]
     assert "secret" not in address.query
+
+
+def test_a_store_that_does_not_answer_takes_nothing_in_and_says_so(alpha, client, monkeypatch):
+    def fail(*given: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://store.test")
+
+    monkeypatch.setattr(client, "upload_file", fail)
+    with alpha.app_context():
+        with pytest.raises(StoreError):
+            media.take([CONTENT], most=100, check=lambda received: None)
+        assert media.held([NAME]) == {}
+        assert [p for p in (alpha.extensions["hub.settings"].home / "incoming").iterdir()] == []

@@ -16,7 +16,7 @@ from hub.federation.files import pushing
 from hub.journal import log
 
 LOOK = 1.0  # Seconds between two looks at the journal.
-TIDY = 60.0  # Seconds after which files are looked through though the journal stood still.
+SOON, TIDY = 15.0, 60.0  # Seconds between two looks at files, if the journal moved, and if not.
 SWEEP = 3600.0  # Seconds between two looks for what was left behind.
 
 logger = structlog.get_logger()
@@ -41,14 +41,18 @@ def push(app: Flask, stop: threading.Event) -> None:
 
 def tidy(app: Flask, stop: threading.Event) -> None:
     """Remove files that nobody names any more until told to stop."""
-    seen, tidied_at, swept_at = -1, 0.0, -SWEEP
+    seen, tidied_at, swept_at = -1, -TIDY, -SWEEP
     while not stop.wait(LOOK):
         with app.app_context():
             now, position = monotonic(), log.position()
             db.session.rollback()
-            if position != seen or now - tidied_at > TIDY:
-                cases.tidy_files()
-                seen, tidied_at = position, now
-            if now - swept_at > SWEEP:
-                cases.sweep_files()
-                swept_at = now
+            try:
+                if now - tidied_at > (TIDY if position == seen else SOON):
+                    seen, tidied_at = position, now
+                    cases.tidy_files()
+                if now - swept_at > SWEEP:
+                    swept_at = now
+                    cases.sweep_files()
+            except (HubError, SQLAlchemyError) as error:
+                db.session.rollback()
+                logger.warning("files not tidied", reason=str(error))

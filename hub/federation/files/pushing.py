@@ -15,6 +15,7 @@ from hub.database import db, transaction
 from hub.federation.client import PeerClient
 from hub.federation.errors import PeerError, RefusedError
 from hub.federation.files import transfer
+from hub.federation.files.errors import UnavailableError
 from hub.federation.files.granting import live_files
 from hub.journal import log
 from hub.journal.models import LOCAL, EntryFile, Release
@@ -91,9 +92,13 @@ def _send(client: PeerClient, row: Row[Any]) -> None:
 
 
 def _has(client: PeerClient, row: Row[Any]) -> bool:
+    """Say whether headquarters holds a file.
+
+    :raises RefusedError: also when it does not have the release yet: no bytes are sent in vain.
+    """
     try:
         return transfer.is_there(client, row.sha256, row.digest)
     except RefusedError as error:
-        if error.answered != 404:
+        if error.answered != UnavailableError.status:
             raise
         return False

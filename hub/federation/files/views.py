@@ -8,6 +8,7 @@ from hub.api import Blueprint as ApiBlueprint
 from hub.cases import service as cases
 from hub.errors import NotFoundError
 from hub.federation.files import fetching, granting
+from hub.federation.files.errors import UnavailableError
 from hub.federation.files.granting import Named
 from hub.identity.access import anyone, scope
 from hub.identity.models import Scope
@@ -28,7 +29,7 @@ def give(sha256: str) -> Response:
     """Hand a peer a file that a live release in a channel open to it names."""
     named = granting.readable(g.peer, request.args.get("via", ""), sha256)
     if request.method == "HEAD" and not media.held([sha256]):
-        raise NotFoundError  # Who only asks starts no fetch.
+        raise UnavailableError  # Who only asks starts no fetch.
     fetching.obtain(named)
     return send(sha256, sha256, PLAIN)
 
