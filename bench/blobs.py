@@ -69,6 +69,7 @@ class Streaming(NodeAdapter):
             headers=list(headers.items()),
             status=response.status_code,
             preload_content=False,
+            request_method=request.method,
         )
         return response
 

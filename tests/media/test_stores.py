@@ -76,4 +76,4 @@ def test_a_store_that_does_not_answer_takes_nothing_in_and_says_so(alpha, client
         with pytest.raises(StoreError):
             media.take([CONTENT], most=100, check=lambda received: None)
         assert media.held([NAME]) == {}
-        assert [p for p in (alpha.extensions["hub.settings"].home / "incoming").iterdir()] == []
+        assert list((alpha.extensions["hub.settings"].home / "incoming").iterdir()) == []
