@@ -57,8 +57,9 @@ class Streaming(NodeAdapter):
             query_string=url.query,
             method=request.method,
             headers=dict(request.headers),
-            input_stream=request.body or io.BytesIO(),
         ).get_environ()
+        environ["wsgi.input"] = request.body or io.BytesIO()
+        environ["CONTENT_LENGTH"] = request.headers.get("Content-Length", "0")
         node = self.nodes[f"{url.scheme}://{url.netloc}"]
         chunks, status, headers = run_wsgi_app(node, environ)
         response = requests.Response()
