@@ -22,13 +22,12 @@ from hub import clock
 from hub.config import Settings, of_this_node, settings
 from hub.federation.errors import (
     NO_TIME,
-    NO_TRUST,
     ForbiddenAddressError,
     MalformedError,
     RefusedError,
     UnreachableError,
 )
-from hub.federation.transport import CONNECT, make_session
+from hub.federation.transport import CONNECT, make_session, reason_of
 from hub.federation.unpacking import unpack
 from hub.registry import dpop, tokens
 from hub.registry.addresses import is_origin
@@ -143,7 +142,7 @@ class PeerClient:
                 self._compare_clocks(response)
                 return self._read(response, ends)
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise UnreachableError(self.origin, _reason(error)) from error
+            raise UnreachableError(self.origin, reason_of(error)) from error
 
     def open(
         self,
@@ -157,16 +156,17 @@ class PeerClient:
         """Make an authorised request and hand over the answer unread: for bytes that are no JSON.
 
         A redirect is handed over, not followed. The caller closes the answer.
+
         :param timeout: seconds to wait for the head, and then for each part of the body.
         :raises PeerError: UnreachableError or RefusedError.
         """
         token, _ = self._access_token(min(timeout, LONGEST))
-        shown = {"Accept-Encoding": "identity", **(headers or {})}
+        proof = {"Accept-Encoding": "identity"} | self._credentials(method, path, token)
         try:
             response = self.session.request(
                 method,
                 self.origin + path,
-                headers=shown | self._credentials(method, path, token),
+                headers={**proof, **(headers or {})},
                 allow_redirects=False,
                 stream=True,
                 timeout=(CONNECT, timeout),
@@ -178,7 +178,7 @@ class PeerClient:
                 with response:
                     self._read(response, time.monotonic() + LONGEST)  # Raises what it says.
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise UnreachableError(self.origin, _reason(error)) from error
+            raise UnreachableError(self.origin, reason_of(error)) from error
         return response
 
     def _authorised(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
@@ -288,14 +288,3 @@ class PeerClient:
             answered=response.status_code,
             retry_after=min(int(after), 3600) if after.isdecimal() else None,
         )
-
-
-def _reason(error: Exception) -> str:
-    """Say in a few words why nobody answered; the library's own text shows whole objects."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return NO_TRUST
-    if isinstance(error, requests.exceptions.Timeout):
-        return NO_TIME
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return "no connection"
-    return type(error).__name__

@@ -10,7 +10,7 @@ from urllib3.exceptions import HTTPError
 
 from hub.federation.client import PeerClient
 from hub.federation.errors import NO_TIME, MalformedError, UnreachableError
-from hub.federation.transport import CONNECT
+from hub.federation.transport import CONNECT, reason_of
 from hub.media.kinds import PLAIN
 from hub.media.service import PART
 from hub.registry.addresses import is_origin
@@ -96,7 +96,7 @@ def _follow(client: PeerClient, location: str) -> requests.Response:
             timeout=(CONNECT, STEP),
         )
     except (requests.RequestException, HTTPError, OSError) as error:
-        raise UnreachableError(client.origin, "its store of files") from error
+        raise UnreachableError(client.origin, reason_of(error)) from error
 
 
 def _parts(client: PeerClient, response: requests.Response, ends: float) -> Iterator[bytes]:
@@ -104,7 +104,7 @@ def _parts(client: PeerClient, response: requests.Response, ends: float) -> Iter
         try:
             part = response.raw.read1(PART, decode_content=False)
         except (HTTPError, OSError) as error:
-            raise UnreachableError(client.origin, "the connection broke") from error
+            raise UnreachableError(client.origin, reason_of(error)) from error
         if not part:
             return
         if time.monotonic() > ends:
