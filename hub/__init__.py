@@ -11,6 +11,7 @@ from hub.federation import api as federation_api
 from hub.federation import metrics, oauth, oversight, repair_api
 from hub.federation import views as federation_views
 from hub.federation.feeds import views as feeds_views
+from hub.federation.files import views as files_views
 from hub.federation.harvesting import views as harvesting_views
 from hub.identity import access, sessions
 from hub.identity import views as identity_views
@@ -32,8 +33,9 @@ def create_app(config: Settings | None = None) -> Flask:
     for views in (cases_views, search_views, identity_views, federation_views, oversight):
         app.register_blueprint(views.blueprint)
     app.register_blueprint(harvesting_views.blueprint)
-    for wire in (oauth, federation_api, repair_api, feeds_views, metrics):
+    for wire in (oauth, federation_api, repair_api, feeds_views, files_views, metrics):
         app.register_blueprint(wire.blueprint)
     parts = [cases_api.blueprint, search_api.blueprint]
-    api.init_app(app, [*parts, federation_api.programs, registry_api.blueprint])
+    parts += [federation_api.programs, files_views.programs, registry_api.blueprint]
+    api.init_app(app, parts)
     return app

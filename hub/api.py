@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 
 from hub import application
+from hub.config import settings
 from hub.errors import HubError, InvalidError, mark
 from hub.identity import access
 
@@ -18,6 +19,9 @@ Declare = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 DEEPEST = 16
 PREFIX = "/api/"
+FILES = "multipart/form-data"
+WITH_FILES = frozenset({"cases_api.attach"})  # Whose bodies are files, not JSON.
+AROUND_FILE = 64 * 1024  # Bytes of a body beside its file.
 
 # What marshmallow says most often; the rest stays in its own words.
 _SAID_BY_MARSHMALLOW = (
@@ -135,6 +139,9 @@ def init_app(app: Flask, blueprints: Iterable[flask_smorest.Blueprint]) -> None:
     @app.before_request
     def read_strictly() -> None:
         if request.path.startswith(PREFIX) and request.method != "GET":
+            if request.mimetype == FILES and request.endpoint in WITH_FILES:
+                request.max_content_length = settings().largest_attachment + AROUND_FILE
+                return
             body = request.get_data(cache=True)
             if body and not request.is_json:
                 raise WrongTypeError

@@ -45,6 +45,12 @@ class Settings:
     peer_entries_per_minute: int = 6000  # That one web process takes in from one peer.
     metrics_token: str = ""  # Bearer token of /metrics; empty means closed.
     log_days: int = 400  # Days for which what was superseded stays in the logs for peers.
+    attachment_megabytes: int = 50  # Of one file that is attached to a case.
+    s3_bucket: str = ""  # Where files are kept; empty means the home folder.
+    s3_endpoint: str = ""  # URL of the store; empty means that of Amazon.
+    s3_region: str = ""
+    s3_access_key: str = ""
+    s3_secret_key: str = ""
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -62,6 +68,11 @@ class Settings:
     def is_headquarters(self) -> bool:
         """Say whether this node is its enterprise's trust anchor and relay."""
         return self.role == "headquarters"
+
+    @property
+    def largest_attachment(self) -> int:
+        """Return the most bytes that a file attached here may have."""
+        return self.attachment_megabytes * 1_000_000
 
     @property
     def database(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_wtf import CSRFProtect
@@ -18,8 +18,10 @@ from hub.config import Settings
 from hub.errors import HubError, mark
 from hub.identity import access
 from hub.identity.models import ANONYMOUS
+from hub.identity.sessions import KEY
 
 KIB = 1024
+WITH_FILES = frozenset({"cases.attach"})  # Forms that carry a file.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Programs call these with tokens; no cookie counts there, so no other site can borrow one.
 WITHOUT_COOKIES = ("/api/", "/fed/", "/oauth/", "/oai")
@@ -125,6 +127,8 @@ def _watch_the_door(app: Flask, config: Settings) -> None:
     @app.before_request
     def number_the_request() -> None:
         g.request_id = secrets.token_hex(4)
+        if request.endpoint in WITH_FILES and KEY in session:  # Strangers send no files.
+            request.max_content_length = config.largest_attachment + 64 * KIB
         if b"%00" in request.query_string:
             raise NulError
 

@@ -75,6 +75,7 @@ class NodeAdapter(BaseAdapter):
             headers=headers,
             status=response.status_code,
             preload_content=False,
+            request_method=request.method,
         )
         return response
 

@@ -9,6 +9,7 @@ from hub.api import Blueprint
 from hub.cases import schemas, service
 from hub.cases.models import Case
 from hub.cases.shown import case_shown
+from hub.cases.uploading import upload
 from hub.database import transaction
 from hub.identity import access
 from hub.identity.errors import ScopeError
@@ -77,6 +78,24 @@ def edit(values: Answer, case_id: UUID) -> Answer:
     """Change some fields; null empties one. What was handed in goes back to secrecy review."""
     with transaction():
         return _answer(service.edit(g.actor, case_id, values, version=values.pop("version", None)))
+
+
+@blueprint.post("/cases/<uuid:case_id>/attachments")
+@access.scope(Scope.WRITE)
+@blueprint.arguments(schemas.NewFile, location="files", content_type="multipart/form-data")
+@blueprint.response(201, schemas.Standing)
+def attach(values: Answer, case_id: UUID) -> Answer:
+    """Attach a file (multipart/form-data); its type is found from its bytes."""
+    return _answer(upload(g.actor, case_id, values["file"]))
+
+
+@blueprint.delete("/cases/<uuid:case_id>/attachments/<sha256>")
+@access.scope(Scope.WRITE)
+@blueprint.response(200, schemas.Standing)
+def detach(case_id: UUID, sha256: str) -> Answer:
+    """Take a file off."""
+    with transaction():
+        return _answer(service.detach(g.actor, case_id, sha256))
 
 
 @blueprint.post("/cases/<uuid:case_id>/submission")

@@ -156,6 +156,13 @@ class TooManyError(ContentError):
     message = mark("At most %(limit)s items fit here; this has %(length)s.")
 
 
+class TooManyFilesError(ContentError):
+    """A case has as many files as it may have."""
+
+    code = "too_many_files"
+    message = mark("A case may have at most %(limit)s files.")
+
+
 class UnreadableTextError(ContentError):
     """A text holds characters that no reader can see, or that hide what it says."""
 

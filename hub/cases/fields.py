@@ -10,6 +10,7 @@ from enum import StrEnum
 from hub.cases.errors import UnknownChoiceError
 from hub.cases.models import Kind
 from hub.errors import mark
+from hub.media.kinds import KINDS as MEDIA_TYPES
 
 CATEGORIES = {
     "belief_education": mark("Belief education"),
@@ -25,6 +26,19 @@ CATEGORIES = {
     "joint_building": mark("Joint building"),
     "brand": mark("Brand"),
 }
+OTHER_FILE = mark("other file")
+_FILES = {
+    "pdf": mark("PDF"),
+    "docx": mark("Word document"),
+    "xlsx": mark("Excel sheet"),
+    "pptx": mark("PowerPoint slides"),
+    "png": mark("picture"),
+    "jpg": mark("picture"),
+    "txt": mark("plain text"),
+    "md": mark("plain text"),
+    "csv": mark("table as text"),
+}
+FILE_TYPES = {MEDIA_TYPES[extension]: word for extension, word in _FILES.items()}
 KINDS = {"case": mark("Case"), "pilot_lesson": mark("Pilot lesson")}
 VISIBILITIES = {
     "unit": mark("My unit"),

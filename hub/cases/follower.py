@@ -1,8 +1,10 @@
-"""From the journal to readable pages: renders what has come in since the last time."""
+"""What follows publication: bodies are rendered, and files that nobody names any more removed."""
 
-from hub.cases.service import rendering
+from hub.cases.service import files_in_use, rendering
 from hub.database import db, transaction
+from hub.journal import attachments
 from hub.markup import Renderer
+from hub.media import service as media
 
 
 def render_missing(limit: int = 50) -> int:
@@ -20,3 +22,18 @@ def render_missing(limit: int = 50) -> int:
     with transaction():
         rendering.keep_renderings(rendered, waiting.upto)
     return len(rendered)
+
+
+def tidy_files() -> int:
+    """Remove the files that no live entry and no case at work names; return how many.
+
+    Opens its own transactions. May stop at any point.
+    """
+    return media.tidy(files_in_use)
+
+
+def sweep_files() -> None:
+    """Remove what was left behind by whoever was killed; for now and then."""
+    media.sweep()
+    with transaction():
+        attachments.forget_names()

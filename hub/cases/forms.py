@@ -4,7 +4,7 @@ They only carry what people type: `content` judges it, and its complaints come b
 field that they are about.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -57,6 +57,7 @@ class WritingForm(FlaskForm):
     unit = SelectField(lazy_gettext("Submitting unit"))
     visibility = RadioField(lazy_gettext("Who may read it"))
     partners = Checkboxes(lazy_gettext("Partner enterprises"))
+    file_errors: Sequence[str] = ()  # What was wrong with a file; it has a form of its own.
 
 
 class DecisionForm(FlaskForm):

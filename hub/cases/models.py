@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.database import Base
@@ -50,6 +50,8 @@ class Document(Base):
     withdrawn_at: Mapped[datetime | None]
     former_audience: Mapped[str | None] = mapped_column(String(40))  # Who may see the tombstone.
     is_harvested: Mapped[bool] = mapped_column(default=False)  # Unsigned; see `cases.harvested`.
+    # As the entry names them; what is held of them here, `media` knows.
+    attachments: Mapped[list[Any]] = mapped_column(default=list)
 
 
 class Kind(StrEnum):
@@ -141,6 +143,19 @@ class Revision(Base):
     signed_at: Mapped[datetime | None]
     published_by: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     published_at: Mapped[datetime | None]
+
+
+class CaseFile(Base):
+    """A file attached to a revision; like its text it is frozen by the signature."""
+
+    __tablename__ = "case_file"
+
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)  # Of the revision.
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    type: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String(200))
 
 
 class Remark(StrEnum):

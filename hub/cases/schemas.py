@@ -5,6 +5,7 @@ Here stands only which types are taken; what a field may hold is judged by `cont
 
 from typing import Any
 
+from flask_smorest.fields import Upload
 from marshmallow import RAISE, Schema, fields, validate
 
 from hub.cases.fields import CASE, KINDS, PILOT_LESSON, STATES, VISIBILITIES, Field, Shape
@@ -127,6 +128,21 @@ class Worklist(Schema):
     queue = fields.List(fields.Nested(Listed))
 
 
+class File(Schema):
+    """A file of a case; `/cases/<id>/files/<sha256>` hands it over to readers."""
+
+    sha256 = fields.String(required=True)
+    size = fields.Integer(required=True)
+    type = fields.String(required=True)
+    name = fields.String(required=True)
+
+
+class NewFile(Schema):
+    """A file to attach."""
+
+    file = Upload(required=True, metadata={"description": "At most HUB_ATTACHMENT_MEGABYTES"})
+
+
 class Shown(Standing.from_dict(_CONTENT, name="CaseText")):  # type: ignore[misc]
     """A case as its reader sees it; the last four only for those who may act on it."""
 
@@ -135,6 +151,7 @@ class Shown(Standing.from_dict(_CONTENT, name="CaseText")):  # type: ignore[misc
     origin = fields.String()
     enterprise = fields.String()
     unit = fields.String()
+    attachments = fields.List(fields.Nested(File))
     published_at = fields.DateTime()
     synced_at = fields.DateTime()
     unsigned = fields.Boolean(metadata={"description": "True for what was harvested elsewhere"})

@@ -34,6 +34,7 @@ def document_shown(document: Document) -> dict[str, Any]:
         "state": State.PUBLISHED,
         "rev": document.rev,
         "title": document.title,
+        "attachments": document.attachments,
         "body": document.body,
         "origin": document.origin,
         "enterprise": document.enterprise,
@@ -54,6 +55,7 @@ def _work_shown(work: service.Work) -> dict[str, Any]:
         | {
             "id": work.case.id,
             "kind": work.case.kind,
+            "attachments": work.files,
             "rev": work.case.rev,
             "origin": settings().origin,
             "enterprise": settings().enterprise,

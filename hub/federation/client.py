@@ -4,10 +4,8 @@ client = PeerClient.for_peer(peer)
 channels = client.get("/fed/v1/channels", {"wait": 25}, timeout=55)
 """
 
-import io
 import json
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -16,7 +14,6 @@ from typing import Any
 from uuid import uuid4
 
 import requests
-import zstandard
 from flask import current_app
 from requests.adapters import BaseAdapter
 from urllib3.exceptions import HTTPError
@@ -25,13 +22,13 @@ from hub import clock
 from hub.config import Settings, of_this_node, settings
 from hub.federation.errors import (
     NO_TIME,
-    NO_TRUST,
     ForbiddenAddressError,
     MalformedError,
     RefusedError,
     UnreachableError,
 )
-from hub.federation.transport import CONNECT, make_session
+from hub.federation.transport import CONNECT, make_session, reason_of
+from hub.federation.unpacking import unpack
 from hub.registry import dpop, tokens
 from hub.registry.addresses import is_origin
 from hub.registry.models import Peer, PeerKind
@@ -160,6 +157,43 @@ class PeerClient:
         except (requests.RequestException, HTTPError, OSError) as error:
             raise UnreachableError(self.origin, reason_of(error)) from error
 
+    def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout: float,
+        headers: Mapping[str, str] | None = None,
+        **sent: Any,
+    ) -> requests.Response:
+        """Make an authorised request and hand over the answer unread: for bytes that are no JSON.
+
+        A redirect is handed over, not followed. The caller closes the answer.
+
+        :param timeout: seconds to wait for the head, and then for each part of the body.
+        :raises PeerError: UnreachableError or RefusedError.
+        """
+        token, _ = self._access_token(min(timeout, LONGEST))
+        proof = {"Accept-Encoding": "identity"} | self._credentials(method, path, token)
+        try:
+            response = self.session.request(
+                method,
+                self.origin + path,
+                headers={**proof, **(headers or {})},
+                allow_redirects=False,
+                stream=True,
+                timeout=(CONNECT, timeout),
+                **sent,
+            )
+            if response.status_code >= 400:
+                if response.status_code == 401:
+                    self._token_ends = 0.0  # Whoever comes next asks for a new one.
+                with response:
+                    self._read(response, time.monotonic() + LONGEST)  # Raises what it says.
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise UnreachableError(self.origin, reason_of(error)) from error
+        return response
+
     def _authorised(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
         patience = min(sent["timeout"], LONGEST)
         token, is_new = self._access_token(patience)
@@ -225,7 +259,7 @@ class PeerClient:
         encoding = response.headers.get("Content-Encoding", "")
         if status == 204:
             return {}
-        answer = self._parse(unpack(packed, encoding), kind)
+        answer = self._parse(unpack(packed, encoding, LARGEST), kind)
         if answer is None and status < 400:
             raise MalformedError(self.origin, f"{kind or 'no type'}, not the JSON that was asked")
         if status >= 400:
@@ -276,32 +310,3 @@ def refusal_of(origin: str, response: requests.Response, answer: dict[str, Any])
         answered=response.status_code,
         retry_after=min(int(after), 3600) if after.isdecimal() else None,
     )
-
-
-def unpack(body: bytes, encoding: str) -> bytes | None:
-    """Return the unpacked body; None when it is larger than allowed, or broken."""
-    try:
-        if encoding == "gzip":
-            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            body = unpacker.decompress(body, LARGEST + 1)
-        elif encoding == "zstd":
-            reader = zstandard.ZstdDecompressor(max_window_size=LARGEST).stream_reader(
-                io.BytesIO(body)
-            )
-            body = reader.read(LARGEST + 1)
-        elif encoding not in {"", "identity"}:
-            return None
-    except (zlib.error, zstandard.ZstdError):
-        return None
-    return body if len(body) <= LARGEST else None
-
-
-def reason_of(error: Exception) -> str:
-    """Say in a few words why nobody answered; the library's own text shows whole objects."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return NO_TRUST
-    if isinstance(error, requests.exceptions.Timeout):
-        return NO_TIME
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return "no connection"
-    return type(error).__name__

@@ -1,8 +1,8 @@
 """Keeps this node in step with its peers: one thread for each, so that none delays another."""
 
-import random
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -16,9 +16,11 @@ from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
 from hub.federation import feedback, hiding, puller, pusher, reconciling, relay, retention, snapshot
+from hub.federation.backoff import SHORTEST, Backoff
 from hub.federation.client import PeerClient
-from hub.federation.errors import PeerError, RefusedError
+from hub.federation.errors import PeerError
 from hub.federation.feeds import follower as feeds
+from hub.federation.files import following
 from hub.federation.harvesting import follower as harvesting
 from hub.federation.health import failure_of
 from hub.federation.protocol import MAX_WAIT, ChannelCursor
@@ -30,32 +32,11 @@ from hub.registry.models import Peer, PeerKind
 POLL = 0.05  # Seconds between two looks at our own heads.
 LOOK = 1.0  # Seconds between two looks for new peers; also the pace of unproductive pulls.
 REVIEW = 5.0  # Seconds between two looks at leases and agreements.
-SHORTEST, LONGEST = 0.5, 60.0  # Seconds of back-off after a failure.
 SWEEP = 10.0  # Seconds between two looks at the snapshots that lie on disk.
 TIDYING = 3600.0  # Seconds between two looks at what our logs may forget.
 FULL = 2.0  # Seconds between two looks whether there is room again.
 
 logger = structlog.get_logger()
-
-
-@dataclass
-class Backoff:
-    """How long to wait after failures in a row: doubling, with jitter, bounded."""
-
-    failures: int = 0
-
-    def succeed(self) -> None:
-        """Begin anew."""
-        self.failures = 0
-
-    def fail(self, error: Exception | None = None) -> float:
-        """Return the seconds to wait now: as many as the peer asked for, if it did."""
-        asked = error.retry_after if isinstance(error, RefusedError) else None
-        if asked is not None:
-            return asked + random.uniform(0, LOOK)  # noqa: S311 - not all in the same instant
-        self.failures += 1
-        longest = min(LONGEST, SHORTEST * 2 ** min(self.failures, 10))
-        return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
 
 
 def run(stop: threading.Event) -> None:
@@ -84,12 +65,17 @@ class Follower:
                 self._start(origin, self._pull, origin)
 
     def _start_own(self) -> None:
-        self._start("push", self._push)
-        self._start("feeds", self._feed)
-        self._start("feedback", self._send_feedback)
-        self._start("keep", self._keep)
-        self._start("review", self._review)
-        self._start("harvest", self._harvest)
+        for name, work in (
+            ("push", self._push),
+            ("feeds", self._feed),
+            ("feedback", self._send_feedback),
+            ("keep", self._keep),
+            ("review", self._review),
+            ("harvest", self._harvest),
+            ("files", partial(following.push, self.app, self.stop)),
+            ("tidy", partial(following.tidy, self.app, self.stop)),
+        ):
+            self._start(name, work)
 
     def _start(self, name: str, work: object, *values: str) -> None:
         thread = self._threads.get(name)

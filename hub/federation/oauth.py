@@ -34,8 +34,15 @@ LIFE = 600  # Seconds that an access token holds.
 METHOD = "private_key_jwt"
 GRANT = "client_credentials"
 SCOPES = {
-    PeerKind.SUBSIDIARY: ("fed.read", "fed.publish", "fed.feedback", "fed.hint", "fed.receipts"),
-    PeerKind.PARTNER: ("fed.read", "fed.feedback", "fed.hint"),
+    PeerKind.SUBSIDIARY: (
+        "fed.read",
+        "fed.publish",
+        "fed.blob",
+        "fed.feedback",
+        "fed.hint",
+        "fed.receipts",
+    ),
+    PeerKind.PARTNER: ("fed.read", "fed.blob", "fed.feedback", "fed.hint"),
     PeerKind.HEADQUARTERS: ("fed.hint",),
 }
 

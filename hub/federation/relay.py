@@ -72,6 +72,11 @@ def granted_channels(peer: Caller) -> list[str]:
     return []
 
 
+def agreed_in(peer: Caller, channel: str) -> Collection[str]:
+    """Return the categories that a peer may read in a channel; empty means all."""
+    return peer.categories if channel == partner_channel(peer.enterprise) else ()
+
+
 def has_agreement(peer: Caller) -> bool:
     """Say whether the agreement with a partner is in force."""
     return peer.agreement_ends_at is not None and clock.now() < peer.agreement_ends_at
@@ -144,7 +149,7 @@ def read_page(peer: Caller, channel: str, after: ChannelCursor | None, limit: in
         raise CursorGoneError(channel)
     if after and after.seq > head.seq:
         raise CursorAheadError
-    agreed = peer.categories if channel == partner_channel(peer.enterprise) else ()
+    agreed = agreed_in(peer, channel)
     items = read_items(channel, after.seq if after else 0, limit)
     # Looked at last: what leaves the log meanwhile moves the floor in the same transaction.
     if (after.seq if after else 0) < floor_of(channel):
@@ -165,7 +170,7 @@ def read_item(peer: Caller, channel: str, seq: int) -> tuple[str, Item]:
     head = heads_of([channel]).get(channel)
     if found is None or head is None:
         raise NotFoundError
-    agreed = peer.categories if channel == partner_channel(peer.enterprise) else ()
+    agreed = agreed_in(peer, channel)
     return head.epoch, agreements.withhold(agreed, channel, as_item(found))
 
 

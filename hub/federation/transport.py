@@ -21,6 +21,7 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.poolmanager import PoolManager
 
 from hub.config import Settings
+from hub.federation.errors import NO_TIME, NO_TRUST
 
 CONNECT = 5.0  # Seconds for each address of a host.
 
@@ -155,3 +156,14 @@ def make_session(config: Settings) -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def reason_of(error: Exception) -> str:
+    """Say in a few words why nobody answered; the library's own text shows whole objects."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return NO_TRUST
+    if isinstance(error, requests.exceptions.Timeout):
+        return NO_TIME
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return "no connection"
+    return type(error).__name__

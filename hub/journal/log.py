@@ -16,6 +16,7 @@ from hub import clock
 from hub.config import settings
 from hub.database import db, insert_missing, upsert
 from hub.journal import succession
+from hub.journal.attachments import Attachment
 from hub.journal.models import (
     JOURNAL,
     LOCAL,
@@ -46,6 +47,7 @@ class Publication:
     fields: dict[str, Any]
     channels: Collection[str]
     lang: str = "zh-CN"
+    attachments: Sequence[Attachment] = ()
 
 
 @dataclass(frozen=True)
@@ -282,7 +284,7 @@ def document_of(publication: Publication) -> dict[str, Any]:
         "title": publication.title,
         "body": publication.body,
         "fields": publication.fields,
-        "attachments": [],
+        "attachments": [file.as_wire() for file in publication.attachments],
     }
 
 

@@ -55,6 +55,16 @@ class Entry(Base):
     )
 
 
+class EntryFile(Base):
+    """A file that an entry names; it counts while the entry is live."""
+
+    __tablename__ = "entry_file"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # Of the entry.
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+
+
 class Release(Base):
     """A statement, signed by its issuer, that an entry joins or leaves an audience."""
 

@@ -12,6 +12,7 @@ from sqlalchemy import Row, Update, exists, select, update
 
 from hub import clock
 from hub.database import db, upsert
+from hub.journal.attachments import keep_names
 from hub.journal.models import JOURNAL, PUT, Chain, Change, Entry, Head, Live, LogItem, Release
 from hub.journal.signing import Signed
 from hub.journal.verification import parent_of
@@ -171,6 +172,7 @@ def write_entries(entries: Sequence[tuple[Signed, dict[str, Any]]]) -> None:
     }
     # A text that had been dropped comes back when its entry is released again.
     upsert(Entry, list(rows.values()), keys=("digest",), changing=("payload",))
+    keep_names([(entry.digest, document) for entry, document in entries])
 
 
 def _move_chains(releases: Sequence[dict[str, Any]]) -> None:

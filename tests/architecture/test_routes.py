@@ -28,6 +28,7 @@ OPEN = {
     "feeds.public",
     "feeds.archive",
     "feeds.harvest",
+    "files.download",
 }
 
 

@@ -173,7 +173,7 @@ def test_the_issuer_does_not_depend_on_the_host_header(door):
 
 
 def test_scopes_are_reduced_to_what_the_kind_of_peer_may_do(door, partner):
-    scope = "fed.read fed.publish fed.feedback fed.hint fed.receipts"
+    scope = "fed.read fed.publish fed.blob fed.feedback fed.hint fed.receipts"
     assert door.ask().json["scope"] == scope
     assert door.ask(scope="fed.read openid admin").json["scope"] == "fed.read"
     answer = door.ask(scope="openid admin")

@@ -17,7 +17,7 @@ from hub.cases.errors import (
     WrongStateError,
     WrongTypeError,
 )
-from hub.cases.models import Case, Revision, State, public_id
+from hub.cases.models import Case, CaseFile, Revision, State, public_id
 from hub.cases.service.audience import check_audience
 from hub.cases.service.finding import Work, own_work
 from hub.config import settings
@@ -102,7 +102,7 @@ def edit(
         return case
     if case.state != State.DRAFT or not content.get("title"):
         _check_complete(case, content)
-    _rewrite(work, content)
+    rewrite(work, content)
     record("case.edited", actor_id=actor.person_id, subject=str(case.id), rev=case.rev)
     return case
 
@@ -118,7 +118,7 @@ def submit(actor: Actor, case_id: UUID, *, version: int | None = None) -> Case:
     if case.state != State.DRAFT:
         raise WrongStateError(case.state)
     _check_complete(case, work.content)
-    digest = contents.digest(work.kept)
+    digest = work.digest
     if revision.refused_digest == digest:
         raise UnchangedError
     revision.submitted_at = clock.now()
@@ -165,6 +165,19 @@ def _revision(case: Case, content: Mapping[str, Any]) -> Revision:
     )
 
 
+def _carried(work: Work) -> list[CaseFile]:
+    """Return the files of a frozen revision for the next one."""
+    kept = ("sha256", "size", "type", "name")
+    return [
+        CaseFile(
+            case_id=work.case.id,
+            number=work.case.rev,
+            **{name: getattr(file, name) for name in kept},
+        )
+        for file in work.files
+    ]
+
+
 def _unit(given: object, actor: Actor) -> Organisation:
     """Return the organisation for which the actor writes.
 
@@ -207,13 +220,14 @@ def _check_complete(case: Case, content: Mapping[str, Any]) -> None:
         raise IncompleteError(names)
 
 
-def _rewrite(work: Work, content: Mapping[str, Any]) -> None:
+def rewrite(work: Work, content: Mapping[str, Any]) -> None:
     """Put the new text into the revision, or into the next one if this one is frozen."""
     case, revision = work.case, work.revision
     fresh = _revision(case, content)
     if revision.digest is not None:
         case.rev = fresh.number = revision.number + 1
         db.session.add(fresh)
+        db.session.add_all(_carried(work))
     else:
         if revision.body != fresh.body:
             revision.html = None

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
+from hub.cases import content as contents
 from hub.cases.errors import ChangedMeanwhileError, SelfReviewError, WrongStateError
-from hub.cases.models import Case, Document, Revision, State
+from hub.cases.models import Case, CaseFile, Document, Revision, State
 from hub.cases.service.reading import readable
 from hub.database import db
 from hub.errors import ForbiddenError, NotFoundError
@@ -32,6 +33,7 @@ class Work:
     case: Case
     revision: Revision
     unit: Organisation
+    files: Sequence[CaseFile]  # By their names.
 
     @property
     def content(self) -> dict[str, Any]:
@@ -43,6 +45,12 @@ class Work:
     def kept(self) -> dict[str, Any]:
         """Return the fields that hold something, as `content.clean` left them."""
         return {name: value for name, value in self.content.items() if value != ""}
+
+    @property
+    def digest(self) -> str:
+        """Return what names exactly this text with exactly these files."""
+        hashes = sorted(file.sha256 + " " + file.name for file in self.files)
+        return contents.digest(self.kept | ({"attachments": hashes} if hashes else {}))
 
 
 def load_work(case_id: UUID, *, is_locked: bool = False) -> Work | None:
@@ -59,7 +67,9 @@ def load_work(case_id: UUID, *, is_locked: bool = False) -> Work | None:
     revision = db.session.get_one(
         Revision, (case.id, case.rev), populate_existing=is_locked and not db.session.dirty
     )
-    return Work(case, revision, db.session.get_one(Organisation, case.unit_id))
+    files = select(CaseFile).where(CaseFile.case_id == case.id, CaseFile.number == case.rev)
+    rows = db.session.scalars(files.order_by(CaseFile.name, CaseFile.sha256)).all()
+    return Work(case, revision, db.session.get_one(Organisation, case.unit_id), rows)
 
 
 def find_work(case_id: UUID, actor: Actor) -> Work:

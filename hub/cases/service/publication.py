@@ -5,7 +5,6 @@ from uuid import UUID
 
 from hub import clock
 from hub.audit.service import record
-from hub.cases import content as contents
 from hub.cases.errors import AlteredError, WrongStateError
 from hub.cases.models import Case, Document, Rendering, State
 from hub.cases.service.audience import channels_of, check_agreed
@@ -17,6 +16,7 @@ from hub.cases.service.review import check_grounds
 from hub.database import db, insert_missing
 from hub.identity.models import Actor, Role
 from hub.journal import log
+from hub.journal.attachments import Attachment
 
 
 def sign(actor: Actor, case_id: UUID, *, version: int | None = None) -> Case:
@@ -35,7 +35,7 @@ def sign(actor: Actor, case_id: UUID, *, version: int | None = None) -> Case:
 
 def freeze(work: Work, actor: Actor) -> None:
     """Keep the digest of a revision, so that any later change would show."""
-    work.revision.digest = contents.digest(work.kept)
+    work.revision.digest = work.digest
     work.revision.signed_by, work.revision.signed_at = actor.person_id, clock.now()
     touch(work.case, State.SIGNED)
 
@@ -46,7 +46,7 @@ def publish(actor: Actor, case_id: UUID, *, version: int | None = None) -> Case:
     :raises AlteredError: when the text is no longer the one that was signed.
     """
     work = work_for(case_id, actor, {Role.SIGNATORY}, {State.SIGNED}, version=version)
-    if contents.digest(work.kept) != work.revision.digest:
+    if work.digest != work.revision.digest:
         raise AlteredError
     receive(log.publish_all([release(work, actor)]))
     keep_rendering(work)
@@ -76,6 +76,7 @@ def release(work: Work, actor: Actor) -> log.Publication:
         body=revision.body,
         fields=entry_fields(work),
         channels=channels_of(case.visibility, case.partners),
+        attachments=[Attachment(f.sha256, f.size, f.type, f.name) for f in work.files],
     )
 
 

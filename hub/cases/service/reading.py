@@ -16,6 +16,7 @@ from hub.config import settings
 from hub.database import db, upsert
 from hub.errors import NotFoundError
 from hub.identity.models import EVERYBODY, MEMBERS, unit_audience
+from hub.journal.attachments import attachments_of
 from hub.journal.models import LOCAL, PUBLIC, PUT, Change, Entry, Live
 from hub.registry.hidden import hidden_enterprises
 from hub.registry.models import Node
@@ -179,6 +180,7 @@ def _shown(live: Sequence[Any], before: Document | None, put: Change) -> dict[st
         "unit": _text(fields, "submitting_unit", 200),
         "body": entry["body"],
         "fields": fields,
+        "attachments": [file.as_wire() for file in attachments_of(entry)],
         "published_at": before.published_at if before else datetime.fromtimestamp(said, UTC),
         "withdrawn_at": None,
         "former_audience": None,
@@ -211,6 +213,7 @@ def _tombstone(before: Document, at: datetime) -> dict[str, Any]:
         "unit": "",
         "body": "",
         "fields": {},
+        "attachments": [],
         "synced_at": at,
         "withdrawn_at": before.withdrawn_at or at,
         "former_audience": before.audience or before.former_audience,

@@ -108,7 +108,7 @@ def _decide_secrecy(work: Work, actor: Actor, decision: Secrecy, grounds: str) -
             touch(work.case)
         case Secrecy.REDACT | Secrecy.REFUSED:
             if decision == Secrecy.REFUSED:
-                revision.refused_digest = contents.digest(work.kept)
+                revision.refused_digest = work.digest
             touch(work.case, State.DRAFT)
 
 

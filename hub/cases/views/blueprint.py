@@ -50,6 +50,12 @@ def months(period: str) -> str:
     return str(gettext("%(first)s to %(last)s", first=first, last=last))
 
 
+@blueprint.app_template_filter("filesize")
+def filesize(size: int) -> str:
+    """Return a number of bytes in a unit that people compare."""
+    return f"{max(1, size // 1000)} KB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"
+
+
 @blueprint.record_once
 def _give_words(state: BlueprintSetupState) -> None:
     """Let templates and their macros look up what codes are called."""

@@ -62,6 +62,7 @@ def shown(page: Row[Any]) -> dict[str, object]:
         "fields": content.well_formed(page.kind, page.fields),
         "harvested": harvested.provenance_of(page.fields) if page.is_harvested else None,
         "text": body_of(page.body, page.html),
+        "files": service.shown_files(page.attachments),
     }
 
 

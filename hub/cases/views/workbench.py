@@ -11,12 +11,15 @@ from hub import markup
 from hub.cases import content, forms, service
 from hub.cases.fields import fields_of
 from hub.cases.models import Kind
+from hub.cases.uploading import upload
 from hub.cases.views.blueprint import blueprint
 from hub.cases.views.reading import body_of
+from hub.config import settings
 from hub.database import transaction
-from hub.errors import HubError, NotFoundError
+from hub.errors import HubError, NotFoundError, words
 from hub.identity import access
 from hub.identity.models import Role
+from hub.media.serving import send
 
 
 @blueprint.get("/workbench")
@@ -58,16 +61,7 @@ def create() -> ResponseReturnValue:
 def edit(case_id: UUID) -> ResponseReturnValue:
     """Show the form with what is written so far."""
     work = service.authors_work(case_id, g.actor)
-    case = work.case
-    form = forms.filled(
-        case.kind,
-        work.content,
-        version=case.version,
-        unit=str(case.unit_id),
-        visibility=case.visibility,
-        partners=case.partners,
-    )
-    return _writing(form, case.kind, work)
+    return _writing(_filled(work), work.case.kind, work)
 
 
 @blueprint.post("/workbench/<uuid:case_id>/edit")
@@ -93,6 +87,48 @@ def work(case_id: UUID) -> str:
     _render(service.find_work(case_id, g.actor))
     found = service.find_work(case_id, g.actor)
     return render_template("cases/work.html", **about(found))
+
+
+@blueprint.post("/workbench/<uuid:case_id>/files")
+@access.signed_in
+def attach(case_id: UUID) -> ResponseReturnValue:
+    """Attach a file, before anything else of the case is changed."""
+    version = forms.DecisionForm().version.data
+    try:
+        upload(g.actor, case_id, request.files.get("file"), version)
+    except HubError as error:
+        return _not_attached(case_id, error)
+    flash(_("Attached."), "success")
+    return redirect(url_for("cases.edit", case_id=case_id, _anchor="files"), 303)
+
+
+@blueprint.post("/workbench/<uuid:case_id>/files/<sha256>/removal")
+@access.signed_in
+def detach(case_id: UUID, sha256: str) -> ResponseReturnValue:
+    """Take a file off."""
+    version = forms.DecisionForm().version.data
+    with transaction():
+        service.detach(g.actor, case_id, sha256, version=version)
+    flash(_("Taken off."), "success")
+    return redirect(url_for("cases.edit", case_id=case_id, _anchor="files"), 303)
+
+
+@blueprint.get("/workbench/<uuid:case_id>/files/<sha256>")
+@access.signed_in
+def file(case_id: UUID, sha256: str) -> ResponseReturnValue:
+    """Hand over a file of a case at work."""
+    found = service.file_at_work(case_id, sha256, g.actor)
+    return send(found.sha256, found.name, found.type)
+
+
+def _not_attached(case_id: UUID, error: HubError) -> ResponseReturnValue:
+    """Show the form again, with what was wrong beside the file."""
+    if error.status == NotFoundError.status:
+        raise error
+    work = service.authors_work(case_id, g.actor)
+    form = _filled(work)
+    form.file_errors = [words(error)]
+    return _writing(form, work.case.kind, work), error.status  # type: ignore[return-value]
 
 
 def about(work: service.Work) -> dict[str, Any]:
@@ -123,6 +159,18 @@ def _render(work: service.Work) -> None:
         service.keep_preview(case_id, number, body, html)
 
 
+def _filled(work: service.Work) -> forms.WritingForm:
+    case = work.case
+    return forms.filled(
+        case.kind,
+        work.content,
+        version=case.version,
+        unit=str(case.unit_id),
+        visibility=case.visibility,
+        partners=case.partners,
+    )
+
+
 def _known(kind: str | None) -> str:
     if kind not in list(Kind):
         raise NotFoundError
@@ -133,7 +181,10 @@ def _writing(form: forms.WritingForm, kind: str, work: service.Work | None) -> R
     units = {str(unit.id): unit.name for unit in service.units_of(g.actor)}
     forms.offer(form, units, service.partner_enterprises())
     listed = fields_of(kind)
-    return render_template("cases/edit.html", form=form, kind=kind, work=work, listed=listed)
+    limit = settings().attachment_megabytes
+    return render_template(
+        "cases/edit.html", form=form, kind=kind, work=work, listed=listed, limit=limit
+    )
 
 
 def _refused(

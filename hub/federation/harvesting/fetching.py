@@ -9,17 +9,17 @@ from urllib3.exceptions import HTTPError
 
 from hub.federation.client import (
     BADLY_PACKED,
+    LARGEST,
     LONGEST,
     new_session,
     read_body,
-    reason_of,
     refusal_of,
-    unpack,
 )
 from hub.federation.errors import MalformedError, UnreachableError
 from hub.federation.harvesting.errors import EndlessError, RedirectError, SourceAddressError
 from hub.federation.harvesting.models import LONGEST_URL
-from hub.federation.transport import CONNECT
+from hub.federation.transport import CONNECT, reason_of
+from hub.federation.unpacking import unpack
 from hub.registry.addresses import is_origin
 
 MOST_REQUESTS = 1_000  # Of one harvest.
@@ -89,7 +89,7 @@ class Fetcher:
         if response.status_code != 200:
             raise refusal_of(self.origin, response, {})
         packed = read_body(self.origin, response, ends)
-        body = unpack(packed, response.headers.get("Content-Encoding", ""))
+        body = unpack(packed, response.headers.get("Content-Encoding", ""), LARGEST)
         if body is None:
             raise MalformedError(self.origin, BADLY_PACKED)
         return body

@@ -1,0 +1,157 @@
+"""Files of cases: attaching them, taking them off, and who may have them."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from hub.audit.service import record
+from hub.cases.errors import TooManyFilesError, WrongStateError
+from hub.cases.models import Case, CaseFile, Document, State
+from hub.cases.service.drafting import rewrite
+from hub.cases.service.finding import Work, find_work, own_work
+from hub.cases.service.reading import find_document
+from hub.database import db
+from hub.errors import NotFoundError
+from hub.identity.models import Actor
+from hub.journal import attachments
+from hub.journal.attachments import Attachment
+from hub.media import service as media
+from hub.media.service import Received
+
+MOST = 20  # Files of one case.
+
+
+@dataclass(frozen=True)
+class ShownFile:
+    """A file of a published document, and whether it is held here."""
+
+    sha256: str
+    size: int
+    type: str
+    name: str
+    is_held: bool
+    failed_at: datetime | None  # When it could last not be had.
+
+
+def check_attachable(actor: Actor, case_id: UUID, *, version: int | None = None) -> None:
+    """Refuse a file before its bytes are read, for the reasons for which `attach` would.
+
+    :raises WrongStateError, TooManyFilesError, NotFoundError: see `attach`.
+    """
+    if len(_open(actor, case_id, version).files) >= MOST:
+        raise TooManyFilesError(limit=MOST)
+
+
+def attach(
+    actor: Actor,
+    case_id: UUID,
+    received: Received,
+    file: Attachment,
+    *,
+    version: int | None = None,
+) -> Case:
+    """Attach a file to one's own case; the same file again changes nothing.
+
+    The caller has put it. It is a change like any other: what was handed in goes back to secrecy
+    review, and of what is signed or published the next revision opens.
+
+    :raises TooManyFilesError: when the case has as many as it may have.
+    :raises WrongStateError: when the case can't be changed now.
+    :raises NotFoundError: for everybody but its author.
+    """
+    work = _open(actor, case_id, version)
+    case = work.case
+    if file.sha256 in {other.sha256 for other in work.files}:
+        return case
+    if len(work.files) >= MOST:
+        raise TooManyFilesError(limit=MOST)
+    media.keep(received)
+    rewrite(work, work.kept)
+    db.session.add(CaseFile(case_id=case.id, number=case.rev, **file.as_wire()))
+    _record("case.attached", actor, case, file.sha256)
+    return case
+
+
+def detach(actor: Actor, case_id: UUID, sha256: str, *, version: int | None = None) -> Case:
+    """Take a file off one's own case; a change like `attach`.
+
+    :raises NotFoundError: when it has no such file.
+    """
+    work = _open(actor, case_id, version)
+    if sha256 not in {file.sha256 for file in work.files}:
+        raise NotFoundError
+    rewrite(work, work.kept)
+    db.session.flush()  # The next revision has its files now.
+    db.session.delete(db.session.get_one(CaseFile, (work.case.id, work.case.rev, sha256)))
+    _record("case.detached", actor, work.case, sha256)
+    return work.case
+
+
+def file_at_work(case_id: UUID, sha256: str, actor: Actor) -> CaseFile:
+    """Return a file of the newest revision, for those who see that.
+
+    :raises NotFoundError: for everybody else, and when it has no such file.
+    """
+    for file in find_work(case_id, actor).files:
+        if file.sha256 == sha256:
+            return file
+    raise NotFoundError
+
+
+def published_file(
+    document_id: UUID, sha256: str, audiences: Collection[str]
+) -> tuple[Document, Attachment]:
+    """Return a file of a published document with it, for those who may read that.
+
+    :raises NotFoundError, WithdrawnError: as for its page; and when it has no such file.
+    """
+    document = find_document(document_id, audiences)
+    for row in document.attachments:
+        if row["sha256"] == sha256:
+            return document, Attachment(**row)
+    raise NotFoundError
+
+
+def shown_files(rows: Iterable[dict[str, Any]]) -> list[ShownFile]:
+    """Return the files of a document that may be read, as its page lists them."""
+    names = [row["sha256"] for row in rows]
+    if not names:
+        return []
+    held, missing = media.held(names), media.missing(names)
+    return [
+        ShownFile(
+            **row,
+            is_held=row["sha256"] in held,
+            failed_at=missing[row["sha256"]].tried_at if row["sha256"] in missing else None,
+        )
+        for row in rows
+    ]
+
+
+def files_in_use(names: Collection[str]) -> set[str]:
+    """Return those of these files that a live entry names, or a case that is being written."""
+    drafted = (
+        select(CaseFile.sha256)
+        .join(Case, Case.id == CaseFile.case_id)
+        .where(
+            CaseFile.sha256.in_(names),
+            CaseFile.number == Case.rev,
+            Case.state != State.WITHDRAWN,
+        )
+    )
+    return attachments.live(names) | set(db.session.scalars(drafted))
+
+
+def _open(actor: Actor, case_id: UUID, version: int | None) -> Work:
+    work = own_work(case_id, actor, version=version)
+    if work.case.state in {State.WIDEN_REVIEW, State.WITHDRAWN}:
+        raise WrongStateError(work.case.state)
+    return work
+
+
+def _record(action: str, actor: Actor, case: Case, sha256: str) -> None:
+    record(action, actor_id=actor.person_id, subject=str(case.id), rev=case.rev, file=sha256)

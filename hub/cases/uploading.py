@@ -1,0 +1,50 @@
+"""A file on its way from a browser or program into a case."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from uuid import UUID
+
+from werkzeug.datastructures import FileStorage
+
+from hub.cases import service
+from hub.cases.models import Case
+from hub.config import settings
+from hub.database import transaction
+from hub.identity.models import Actor
+from hub.journal.attachments import Attachment
+from hub.media import kinds
+from hub.media import service as media
+from hub.media.errors import EmptyFileError
+from hub.media.service import Received
+
+
+def upload(
+    actor: Actor, case_id: UUID, sent: FileStorage | None, version: int | None = None
+) -> Case:
+    """Attach what was sent; opens its own transactions, and none while it reads the bytes.
+
+    :raises HubError: as `service.attach`, and when the file is too large, empty, or of a kind that
+        may not be attached.
+    """
+    if sent is None:
+        raise EmptyFileError
+    with closing(sent):
+        with transaction():
+            service.check_attachable(actor, case_id, version=version)
+        with media.receive(_parts(sent), most=settings().largest_attachment) as received:
+            file = _described(received, sent.filename or "")
+            with media.adding():
+                media.put(received)
+                with transaction():
+                    return service.attach(actor, case_id, received, file, version=version)
+
+
+def _described(received: Received, name: str) -> Attachment:
+    kind = kinds.kind_of(received.path, name)
+    called = kinds.clean_name(name, kind)
+    return Attachment(received.sha256, received.size, kinds.KINDS[kind], called)
+
+
+def _parts(sent: FileStorage) -> Iterator[bytes]:
+    while part := sent.stream.read(media.PART):
+        yield part

@@ -1,0 +1,1 @@
+"""Files between nodes: granted by a release, fetched when first read, pushed by who publishes."""
