@@ -14,7 +14,7 @@ demo: set-up
 
 ## All tests that this machine allows; the last lines say what was skipped and how to get it.
 test: set-up
-	$(BIN)/pytest --numprocesses 2 --dist loadscope
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 lint: set-up
 	$(BIN)/ruff check .
@@ -31,7 +31,7 @@ bench: set-up
 ## Everything that must hold before a release.
 sure: lint type
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.txt
-	$(BIN)/pytest --numprocesses 2 --dist loadscope
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 ## The picture in README.md, made by the browser test.
 screenshot: set-up

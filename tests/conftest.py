@@ -40,6 +40,8 @@ class Saved:
 
 pytest_plugins = ["tests.skips"]
 
+LONGEST = ("processes", "conformance", "browser")
+
 # Whose tests run on both databases: what they promise rests on locks and SQL.
 ON_BOTH = (
     "audit/",
@@ -53,11 +55,12 @@ ON_BOTH = (
     "federation/test_feeds.py",
     "federation/test_feedback",
     "federation/test_joining",
-    "federation/test_oai",
     "federation/test_keys",
-    "federation/test_oauth",
+    "federation/test_oauth.py::test_of_fifty_at_once_exactly_one_passes",
     "federation/test_receipts",
-    "federation/test_urls",
+    "federation/test_digest",
+    "federation/test_freezing",
+    "federation/test_snapshot",
     "search/test_follower",
     "test_migrations",
 )
@@ -66,9 +69,16 @@ ON_BOTH = (
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests named in ON_BOTH once on SQLite and once on PostgreSQL."""
     path = metafunc.definition.path.relative_to(Path(__file__).parent).as_posix()
-    if "backend" in metafunc.fixturenames and path.startswith(ON_BOTH):
+    test = f"{path}::{metafunc.definition.name}"
+    if "backend" in metafunc.fixturenames and test.startswith(ON_BOTH):
         postgresql = pytest.param("postgresql", marks=pytest.mark.postgresql)
         metafunc.parametrize("backend", ["sqlite", postgresql], indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no process is left alone with it at the end."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in LONGEST)
 
 
 @pytest.fixture

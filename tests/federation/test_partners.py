@@ -1,5 +1,6 @@
 """What passes between enterprises: as far as the agreement goes, and no longer than it holds."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +27,10 @@ from hub.federation import (
     preview,
     puller,
     pusher,
+    reconciling,
 )
 from hub.federation.agreements import Agreement
+from hub.federation.client import PeerClient
 from hub.federation.errors import MalformedError, RefusedError
 from hub.federation.models import Quarantined
 from hub.identity.models import EVERYBODY, MEMBERS
@@ -41,23 +44,15 @@ from hub.registry.models import Hiding, Peer, PeerKind, PeerState
 from hub.search import follower as search
 from hub.search import service as searching
 from tests.factories import make_case
-from tests.federation.test_exchange import Federation, publish, quarantine, readdress, titles
+from tests.federation import test_exchange
+from tests.federation.test_exchange import publish, quarantine, readdress, titles
 from tests.federation.test_urls import get, post, refusal
 from tests.in_process import accept, connect, invite, join, pair
 
 HQ, PARTNER = "https://headquarters.test", "https://partner.test"
 OURS, THEIRS = "partner:acme", "partner:globex"  # Channels, by who reads them.
 
-
-@pytest.fixture
-def federation(headquarters: Flask, alpha: Flask, beta: Flask, partner: Flask) -> Federation:
-    join(headquarters, alpha)
-    join(headquarters, beta)
-    pair(headquarters, partner)
-    network = connect(headquarters, alpha, beta, partner)
-    found = Federation(headquarters, alpha, beta, partner, network)
-    found.sync()
-    return found
+federation = test_exchange.federation
 
 
 def agree(node: Flask, enterprise: str, **terms: Any) -> None:
@@ -188,6 +183,27 @@ def test_what_the_agreement_no_longer_covers_is_not_served(federation):
     page = get(federation.partner, f"/fed/v1/channels/{THEIRS}/items", after="0")
     assert [item["entry"] is None for item in page["items"]].count(True) == 1
     assert "划好责任区" not in json.dumps(page, ensure_ascii=False)
+
+
+def test_what_is_no_longer_agreed_is_in_no_snapshot_and_goes_with_the_next_comparison(federation):
+    entry_id = publish(federation.headquarters, GROUP, THEIRS, category="business_integration")
+    federation.sync()
+    agree(federation.headquarters, "globex", categories=["brand"])
+    told = get(federation.partner, f"/fed/v1/channels/{THEIRS}/snapshot")
+    with federation.partner.app_context():
+        client = PeerClient.for_peer(registry.find_peer(HQ))
+        at = f"/fed/v1/channels/{THEIRS}"
+        parts = [client.download(f"{at}/snapshot/{part['name']}") for part in told["parts"]]
+        assert "划好责任区" not in b"".join(map(gzip.decompress, parts)).decode()
+        assert client.get(f"{at}/items/{end_of_log(client)}")["item"]["entry"] is None
+        reconciling.compare(HQ, THEIRS)
+    assert set(texts(federation.partner, entry_id)) == {""}
+
+
+def end_of_log(client: PeerClient) -> int:
+    """Return the last place of the log that the partner reads."""
+    listed = client.get("/fed/v1/channels")["channels"]
+    return int(next(row["head"] for row in listed if row["ch"] == THEIRS).rpartition(":")[2])
 
 
 def test_an_agreement_without_the_public_channel_closes_it(headquarters, alpha, partner):
