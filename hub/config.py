@@ -38,6 +38,8 @@ class Settings:
     bind: str = ""  # host:port to listen on; empty means the origin's.
     workers: int = 2  # Web processes.
     threads: int = 16  # Requests that one web process handles at a time.
+    is_relay: bool = False  # Offer to the nodes that read here all that this one reads.
+    relay: str = ""  # Origin of the node to read from instead; empty means headquarters.
     held_requests: int = (
         400  # Of peers, that one web process holds beside these until there is news.
     )
@@ -75,6 +77,11 @@ class Settings:
         return self.attachment_megabytes * 1_000_000
 
     @property
+    def offers_all(self) -> bool:
+        """Say whether others read here what this node has of others."""
+        return self.is_headquarters or self.is_relay
+
+    @property
     def database(self) -> str:
         """Return the SQLAlchemy URL of the database in force."""
         url = self.database_url or f"sqlite:///{self.home / 'hub.db'}"
@@ -95,7 +102,7 @@ def _parse(name: str, text: str, default: Any) -> Any:
         return int(text)
     if isinstance(default, Path):
         return Path(text)
-    return text.rstrip("/") if name == "origin" else text
+    return text.rstrip("/") if name in {"origin", "relay"} else text
 
 
 def read_or_create(path: Path, make: Callable[[], str]) -> str:

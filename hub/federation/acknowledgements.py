@@ -25,7 +25,7 @@ from hub.journal.models import PARTNER, Head, LogItem, Release
 from hub.registry import service as registry
 from hub.registry.models import Peer, PeerKind, PeerState
 
-READERS = (PeerKind.SUBSIDIARY, PeerKind.PARTNER)  # Who reads what we offer.
+READERS = (PeerKind.SUBSIDIARY, PeerKind.SIBLING, PeerKind.PARTNER)  # Who reads what we offer.
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 

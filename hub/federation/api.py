@@ -113,7 +113,7 @@ def ingest() -> Response:
     """Take in what a node of our enterprise publishes."""
     quotas().check_entries(g.peer.origin)
     request.max_content_length = LARGEST
-    body = _body({"ch", "items"})
+    body = body_of({"ch", "items"})
     channel, found = protocol.parse_channel(str(body["ch"])), protocol.parse_items(body["items"])
     quotas().count_entries(g.peer.origin, len(found))
     with transaction():
@@ -212,7 +212,7 @@ def case_receipts(case_id: UUID) -> dict[str, Any]:
 def take_feedback() -> Response:
     """Take in what the caller says of entries that it may see, or pass it on."""
     request.max_content_length = LARGEST
-    wires = feedback.parse_entries(_body({"items"})["items"])
+    wires = feedback.parse_entries(body_of({"items"})["items"])
     with transaction():
         outcomes = feedback.take(Sender(g.peer.origin, g.peer.kind, g.peer.enterprise), wires)
     refused = [
@@ -239,7 +239,7 @@ def give_feedback() -> Response:
 def change_key() -> Response:
     """Take in the next signing key of the caller, vouched for by the one in force."""
     request.max_content_length = LARGEST_KEY
-    body = _body({"jwk", "proof"})
+    body = body_of({"jwk", "proof"})
     try:
         with transaction():
             admitted = rotation.admit(g.peer, body)
@@ -254,7 +254,7 @@ def change_key() -> Response:
 @access.peer("fed.read")
 def hint() -> Response:
     """Wake up: the caller has something. Carries nothing and may be lost."""
-    _body({"heads"})
+    body_of({"heads"})
     with transaction():
         db.session.get_one(Peer, g.peer.id).hinted_at = clock.now()
     return Response(status=204)
@@ -290,7 +290,7 @@ def whole_number(name: str, default: int) -> int:
     return int(text)
 
 
-def _body(names: set[str]) -> dict[str, Any]:
+def body_of(names: set[str]) -> dict[str, Any]:
     body = request.get_json()
     if not isinstance(body, dict):
         raise InvalidError("body", "not an object")

@@ -122,7 +122,7 @@ def settle(peer_origin: str, channel: str) -> int:
             hide(channel, stale, heads)
             count += len(stale)
             if len(stale) < MAX_ITEMS:
-                if settings().is_headquarters:
+                if settings().offers_all:
                     log.begin_log(heads[channel])
                 log.drop_cursor(_settling_name(peer_origin, channel))
                 _forget_listed(peer_origin, channel)

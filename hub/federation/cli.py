@@ -33,7 +33,7 @@ from hub.registry import trust
 from hub.registry.models import PeerKind, PeerState
 
 LIVE = SourceState.LIVE
-INVITED = [PeerKind.SUBSIDIARY.value, PeerKind.PARTNER.value]
+INVITED = [PeerKind.SUBSIDIARY.value, PeerKind.SIBLING.value, PeerKind.PARTNER.value]
 
 
 @click.group()
@@ -196,7 +196,7 @@ def _lines_of(each: standing.Standing) -> list[str]:
 def pull(context: click.Context) -> None:
     """Pull once from every peer that offers something, and verify and store it."""
     failed = False
-    for origin in [peer.origin for peer in registry.live_peers(*puller.UPSTREAM)]:
+    for origin in puller.upstream():
         try:
             click.echo(f"{origin}: {puller.pull(origin)} items")
         except PeerError as error:
@@ -289,9 +289,8 @@ def replace(code: str) -> None:
 def reconcile(context: click.Context) -> None:
     """Compare now what we hold with what each peer has live, and mend what differs."""
     failed = False
-    for peer in registry.live_peers(*puller.UPSTREAM):
-        origin, channels = peer.origin, puller.expected(peer)
-        for channel in channels:
+    for origin in puller.upstream():
+        for channel in puller.expected(peering.find(origin)):
             try:
                 found = reconciling.compare(origin, channel)
                 click.echo(f"{origin}\t{channel}\t{_said(found)}")

@@ -265,3 +265,11 @@ _REFUSALS = {
         ClockError,
     )
 }
+
+
+class NotVouchedError(HubError):
+    """Two nodes of an enterprise meet, and headquarters has not named one of them with its key."""
+
+    status = 403
+    code = "not_vouched"
+    message = mark("Our headquarters does not vouch for this node. Let it join headquarters first.")

@@ -15,7 +15,17 @@ from hub import clock
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
-from hub.federation import feedback, hiding, puller, pusher, reconciling, relay, retention, snapshot
+from hub.federation import (
+    feedback,
+    hiding,
+    offering,
+    puller,
+    pusher,
+    reconciling,
+    relay,
+    retention,
+    snapshot,
+)
 from hub.federation.backoff import SHORTEST, Backoff
 from hub.federation.client import PeerClient
 from hub.federation.errors import PeerError
@@ -34,6 +44,7 @@ LOOK = 1.0  # Seconds between two looks for new peers; also the pace of unproduc
 REVIEW = 5.0  # Seconds between two looks at leases and agreements.
 SWEEP = 10.0  # Seconds between two looks at the snapshots that lie on disk.
 TIDYING = 3600.0  # Seconds between two looks at what our logs may forget.
+SPARED = 300.0  # Seconds between two pulls from headquarters while a relay serves us.
 FULL = 2.0  # Seconds between two looks whether there is room again.
 
 logger = structlog.get_logger()
@@ -56,10 +67,13 @@ class Follower:
 
     def run(self) -> None:
         """Start a thread for each peer that appears, and again for one that ended."""
+        if self.app.extensions["hub.settings"].is_relay:
+            with self.app.app_context():
+                offering.offer_missing()
         self._start_own()
         while not self.stop.wait(LOOK):
             with self.app.app_context():
-                origins = [peer.origin for peer in registry.live_peers(*puller.UPSTREAM)]
+                origins = puller.upstream()
             self._start_own()
             for origin in origins:
                 self._start(origin, self._pull, origin)
@@ -89,17 +103,28 @@ class Follower:
         backoff = Backoff()
         while not self.stop.is_set():
             with self.app.app_context():
-                if origin not in {p.origin for p in registry.live_peers(*puller.UPSTREAM)}:
+                if origin not in puller.upstream():
                     return
                 started = monotonic()
                 count = self._pull_once(origin, backoff)
-            if count == 0 and monotonic() - started < LOOK:
+                is_spared = count is not None and puller.is_spared(origin)
+            if is_spared:
+                self._rest_while_spared(origin)
+            elif count == 0 and monotonic() - started < LOOK:
                 self.stop.wait(LOOK)  # The peer could not hold our request.
+
+    def _rest_while_spared(self, origin: str) -> None:
+        """Leave headquarters alone for as long as a relay serves us, yet not for ever."""
+        end = monotonic() + SPARED
+        while monotonic() < end and not self.stop.wait(LOOK):
+            with self.app.app_context():
+                if not puller.is_spared(origin):
+                    return
 
     def _pull_once(self, origin: str, backoff: Backoff) -> int | None:
         """Pull and return the number of items; pause and return None when that failed."""
         try:
-            count = puller.pull(origin, wait=MAX_WAIT)
+            count = puller.pull(origin, wait=0 if puller.is_spared(origin) else MAX_WAIT)
             reconciling.compare_due(origin)
         except NoRoomError as error:
             logger.warning("pull pauses", peer=origin, reason=str(error))

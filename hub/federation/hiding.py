@@ -155,9 +155,8 @@ def _renewed_by(peer: Peer) -> Any:
 
 def _lock(enterprise: str) -> None:
     """Lock whatever the transaction will append to, at once and so in one order."""
-    is_headquarters = settings().is_headquarters
     channels = [DIRECTORY, GROUP, PUBLIC, partner_channel(enterprise)]
-    log.lock_heads(channels if is_headquarters else [])
+    log.lock_heads(channels if settings().offers_all else [])
 
 
 def _look_again(enterprise: str) -> None:

@@ -117,13 +117,16 @@ def _check_invitation(
     origin: str, enterprise: str, kind: PeerKind, ends_at: datetime | None
 ) -> None:
     config = settings()
-    if not config.is_headquarters:
-        raise NotHeadquartersError
     if not is_origin(origin) or origin == config.origin:
         raise ForbiddenAddressError(origin)
     if not is_slug(enterprise):
         raise InvalidError("enterprise", "a-z 0-9 -")
-    expected = PeerKind.SUBSIDIARY if enterprise == config.enterprise else PeerKind.PARTNER
+    if enterprise == config.enterprise:
+        expected = PeerKind.SUBSIDIARY if config.is_headquarters else PeerKind.SIBLING
+    elif config.is_headquarters:
+        expected = PeerKind.PARTNER
+    else:
+        raise NotHeadquartersError
     if kind != expected:
         raise EnterpriseError
     if ends_at is not None and ends_at <= clock.now():
@@ -146,7 +149,7 @@ def look(code: str) -> Offer:
     shown = statements.read_jwks(told.get("jwks"))[0]["kid"]
     if shown != fingerprint:
         raise OtherFingerprintError(fingerprint, shown)
-    kind = _kind_of(enterprise)
+    kind = _kind_of(enterprise, is_headquarters=told.get("headquarters") == address)
     return Offer(
         code.strip(), address, fingerprint, name[:200], enterprise, kind, client.clock_ahead
     )
@@ -192,11 +195,14 @@ def _verify(
     client_id = answer.get("client_id")
     if statements.read_jwks(our_jwks) != statements.read_jwks(ours):
         raise MalformedError(address, "a statement about other keys than ours")
-    if us["enterprise"] != settings().enterprise or about.get("role") != "headquarters":
+    if us["enterprise"] != settings().enterprise:
         raise MalformedError(address, "a statement that mistakes who is who")
     if not isinstance(client_id, str) or not 0 < len(client_id) <= 64:
         raise MalformedError(address, "no client id")
-    kind = _kind_of(about["enterprise"])
+    is_headquarters = about.get("role") == "headquarters"
+    kind = _kind_of(about["enterprise"], is_headquarters=is_headquarters)
+    if kind == PeerKind.SIBLING:
+        peering.check_sibling(address, signing["kid"])
     former = statements.read_former(about)
     name, enterprise = about["name"], about["enterprise"]
     return Admission(address, client_id, name, enterprise, kind, signing, token, former)
@@ -226,9 +232,9 @@ def keep(admission: Admission, *, actor_id: UUID | None = None) -> Peer:
     )
     if admission.kind == PeerKind.HEADQUARTERS:
         _pin(admission)
-        if peer.state == PeerState.REGISTERED:
-            peer.state = PeerState.LIVE
         revocation.sign_again()
+    if admission.kind != PeerKind.PARTNER and peer.state == PeerState.REGISTERED:
+        peer.state = PeerState.LIVE
     peering.settle(peer)
     return peer
 
@@ -259,16 +265,18 @@ def _pin(admission: Admission) -> None:
     )
 
 
-def _kind_of(enterprise: str) -> PeerKind:
-    """Say what the headquarters of an enterprise is to us.
+def _kind_of(enterprise: str, *, is_headquarters: bool) -> PeerKind:
+    """Say what a node of an enterprise is to us.
 
     :raises EnterpriseError: when it can't be anything: two headquarters of one enterprise, or a
         subsidiary that would go past its own headquarters.
     """
     config = settings()
-    if config.is_headquarters == (enterprise == config.enterprise):
-        raise EnterpriseError
-    return PeerKind.PARTNER if config.is_headquarters else PeerKind.HEADQUARTERS
+    if enterprise == config.enterprise and not config.is_headquarters:
+        return PeerKind.HEADQUARTERS if is_headquarters else PeerKind.SIBLING
+    if enterprise != config.enterprise and config.is_headquarters and is_headquarters:
+        return PeerKind.PARTNER
+    raise EnterpriseError
 
 
 def _encode(address: str, fingerprint: str, secret: bytes) -> str:

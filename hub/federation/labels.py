@@ -7,6 +7,7 @@ from hub.registry.models import PeerKind, PeerState, Reason
 KIND_LABELS = {
     PeerKind.HEADQUARTERS.value: _("Our headquarters"),
     PeerKind.SUBSIDIARY.value: _("Node of our enterprise"),
+    PeerKind.SIBLING.value: _("Node of our enterprise, beside headquarters"),
     PeerKind.PARTNER.value: _("Partner enterprise"),
 }
 STATE_LABELS = {

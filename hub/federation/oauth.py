@@ -43,6 +43,7 @@ SCOPES = {
         "fed.receipts",
     ),
     PeerKind.PARTNER: ("fed.read", "fed.blob", "fed.feedback", "fed.hint"),
+    PeerKind.SIBLING: ("fed.read", "fed.blob", "fed.hint"),
     PeerKind.HEADQUARTERS: ("fed.hint",),
 }
 

@@ -13,6 +13,7 @@ from hub.federation.agreements import AGREEMENT, Agreement, check_categories
 from hub.federation.errors import (
     AgreementError,
     EnterpriseError,
+    NotVouchedError,
     OtherFingerprintError,
     OtherKeyError,
     RevokedKeyError,
@@ -78,6 +79,19 @@ def find_or_add(
     peer.signing_jwk, peer.fingerprint = signing_jwk, signing_jwk["kid"]
     db.session.flush()
     return peer
+
+
+def check_sibling(origin: str, kid: str) -> None:
+    """Let a node of our enterprise pass that its headquarters vouches for, with this key.
+
+    :raises NotVouchedError: for any other.
+    :raises RevokedKeyError: when the key was revoked.
+    """
+    key = trust.find_key(origin, kid)
+    if key is None or registry.enterprise_of(origin) != settings().enterprise:
+        raise NotVouchedError
+    if key.revoked_at:
+        raise RevokedKeyError(origin, kid)
 
 
 def _check_key(origin: str, kid: str) -> None:

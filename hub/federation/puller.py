@@ -5,7 +5,7 @@ from typing import Any
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
-from hub.federation import bootstrap, closing, feedback, hiding, omissions, room
+from hub.federation import bootstrap, closing, feedback, hiding, omissions, resuming, room
 from hub.federation.client import PeerClient
 from hub.federation.errors import MalformedError, RefusedError
 from hub.federation.protocol import (
@@ -26,11 +26,11 @@ from hub.journal import log
 from hub.journal.models import DIRECTORY, GROUP, PARTNER, PUBLIC, partner_channel
 from hub.registry import service as registry
 from hub.registry.errors import AgreementEndedError
-from hub.registry.models import Peer, PeerKind, Reason
+from hub.registry.models import Peer, PeerKind, PeerState, Reason
 
 MOST_GONE = 2  # Snapshots that we take one after the other, if the log moves on meanwhile.
 FAR = 2_000  # Items from which a first contact takes the snapshot.
-UPSTREAM = (PeerKind.HEADQUARTERS, PeerKind.PARTNER)  # Whom we pull from.
+UPSTREAM = (PeerKind.HEADQUARTERS, PeerKind.SIBLING, PeerKind.PARTNER)  # Whom we may pull from.
 HELD = MAX_WAIT + 30  # Seconds after which a held request counts as lost.
 
 
@@ -81,8 +81,34 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
 
 def pull_all() -> dict[str, int]:
     """Pull once from every peer that offers us anything; return the items served by each."""
-    origins = [peer.origin for peer in registry.live_peers(*UPSTREAM)]
-    return {origin: pull(origin) for origin in origins}
+    return {origin: pull(origin) for origin in upstream()}
+
+
+def upstream() -> list[str]:
+    """Return the origins of those whom we pull from."""
+    return [peer.origin for peer in registry.live_peers(*UPSTREAM) if is_upstream(peer)]
+
+
+def is_upstream(peer: Peer) -> bool:
+    """Say whether a peer let us in to read."""
+    return peer.kind in UPSTREAM and peer.our_client_id is not None
+
+
+def is_spared(peer_origin: str) -> bool:
+    """Say whether we read from a relay in place of this peer, our headquarters, for now.
+
+    It is still asked from time to time: so it learns how far we are, and we what the relay left
+    out. When the relay fails, all is as without it.
+    """
+    peer, via = registry.find_peer(peer_origin), registry.find_peer(settings().relay)
+    return (
+        peer is not None
+        and peer.kind == PeerKind.HEADQUARTERS
+        and via is not None
+        and via.state == PeerState.LIVE
+        and is_upstream(via)
+        and via.failing_since is None
+    )
 
 
 def cursor(peer_origin: str, channel: str) -> str | None:
@@ -129,6 +155,8 @@ def _offered(client: PeerClient, answer: dict[str, Any]) -> list[tuple[str, str]
 def _pull_channel(client: PeerClient, channel: str, head: ChannelCursor | None) -> int:
     """Take in pages until one is short, a snapshot first where needed; return the items."""
     peer_origin, count, gone = client.origin, 0, 0
+    if cursor(peer_origin, channel) is None or is_spared(peer_origin):
+        resuming.resume(client, channel)
     is_far = head is not None and head.seq > FAR and cursor(peer_origin, channel) is None
     if is_far or bootstrap.is_unfinished(peer_origin, channel):
         count += _bootstrap(client, channel)

@@ -66,7 +66,7 @@ class Intake:
 
     def take(self, items: Sequence[Item]) -> list[Outcome]:
         """Take in what can be taken in and quarantine the rest; one outcome for each item."""
-        self._heads = log.lock_heads([self.channel] if settings().is_headquarters else [])
+        self._heads = log.lock_heads([self.channel] if settings().offers_all else [])
         self._agreed = agreements.categories_of(self.channel) if self.sender.is_ingest else ()
         self._prepare(items)
         self._bench = freezing.Bench(self.sender.origin, self._key_of, items)
@@ -112,7 +112,7 @@ class Intake:
         self._advance(release)
         is_agreed = not entry or agreements.covers(self._agreed, self.channel, entry.document)
         may_relay = self.channel in release.statement["relay"] and item.via < MAX_VIA
-        is_offered = settings().is_headquarters and may_relay
+        is_offered = settings().offers_all and may_relay
         self._pending.append((release, entry if is_agreed else None, item.via + 1, is_offered))
         if not is_agreed:
             return Outcome(digest, NotAgreedError.code, str(NotAgreedError()))

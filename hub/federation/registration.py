@@ -102,6 +102,8 @@ def _is_newer(confirmed_at: datetime | None, invitation: Invitation) -> bool:
 
 def _admit(invitation: Invitation, applicant: Applicant) -> Peer:
     kind = PeerKind(invitation.kind)
+    if kind == PeerKind.SIBLING:
+        peering.check_sibling(applicant.origin, applicant.signing_jwk["kid"])
     peer = peering.find_or_add(
         applicant.origin,
         name=applicant.name,
@@ -116,9 +118,10 @@ def _admit(invitation: Invitation, applicant: Applicant) -> Peer:
     if not peer.agreement_ends_at or not _is_newer(peer.confirmed_at, invitation):
         peer.agreement_ends_at = invitation.agreement_ends_at
         peer.categories, peer.shares_public = invitation.categories, invitation.shares_public
+    is_ours = kind in {PeerKind.SUBSIDIARY, PeerKind.SIBLING}
+    if is_ours and peer.state in {PeerState.REGISTERED, PeerState.FROZEN}:
+        peer.state = PeerState.LIVE
     if kind == PeerKind.SUBSIDIARY:
-        if peer.state in {PeerState.REGISTERED, PeerState.FROZEN}:
-            peer.state = PeerState.LIVE
         directory.announce(
             peer.origin,
             name=peer.name,
@@ -139,7 +142,7 @@ def _answer(peer: Peer) -> dict[str, Any]:
         config.origin,
         name=config.name,
         enterprise=config.enterprise,
-        role="headquarters",
+        role="headquarters" if config.is_headquarters else "subsidiary",
         jwks=statements.own_jwks(),
         former=statements.former_jwks(),
     )

@@ -64,7 +64,7 @@ def granted_channels(peer: Caller) -> list[str]:
     """Return the channels that a peer may read now, decided anew at each request."""
     if peer.state != PeerState.LIVE:
         return []
-    if peer.kind == PeerKind.SUBSIDIARY:
+    if peer.kind in {PeerKind.SUBSIDIARY, PeerKind.SIBLING}:
         return [DIRECTORY, GROUP, partner_channel(settings().enterprise), PUBLIC]
     if peer.kind == PeerKind.PARTNER and has_agreement(peer):
         named = partner_channel(peer.enterprise)

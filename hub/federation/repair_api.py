@@ -3,8 +3,8 @@
 from flask import Blueprint, Response, g, request
 
 from hub.errors import InvalidError
-from hub.federation import digest, relay, snapshot
-from hub.federation.api import answer, whole_number
+from hub.federation import digest, relay, resuming, snapshot
+from hub.federation.api import LARGEST, answer, body_of, whole_number
 from hub.federation.buckets import BUCKETS
 from hub.registry import access
 
@@ -17,6 +17,16 @@ def item(channel: str, seq: int) -> Response:
     """Serve one item by its place, for a reader that lost it."""
     epoch, found = relay.read_item(g.peer, channel, seq)
     return answer({"ch": channel, "epoch": epoch, "item": found.as_wire()})
+
+
+@blueprint.post("/fed/v1/channels/<channel>/resumption")
+@access.peer("fed.read")
+def resumption(channel: str) -> Response:
+    """Say where in the log of a channel stands what a reader lacks that has these chains."""
+    request.max_content_length = LARGEST
+    ends = resuming.parse_ends(body_of({"ends"})["ends"])
+    place = resuming.place_after(g.peer, channel, ends)
+    return answer({"ch": channel, "cursor": str(place or "0")})
 
 
 @blueprint.get("/fed/v1/channels/<channel>/snapshot")

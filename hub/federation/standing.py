@@ -96,7 +96,7 @@ def standings() -> list[Standing]:
     unfair = omissions.by_peer()
     found = []
     for peer in registry.peers():
-        lag = _lag_of(peer, places, now) if peer.kind in puller.UPSTREAM else None
+        lag = _lag_of(peer, places, now) if puller.is_upstream(peer) else None
         silence = int((now - peer.seen_at).total_seconds()) if peer.seen_at else None
         trouble = _trouble_of(peer, lag, now)
         if trouble is None and peer.origin in unfair:

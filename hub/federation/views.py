@@ -19,6 +19,7 @@ from hub.federation import (
     joining,
     omissions,
     peering,
+    puller,
     quarantine,
     room,
     standing,
@@ -89,7 +90,7 @@ def _enter(code: str) -> UUID:
 def lights(peer_id: UUID) -> ResponseReturnValue:
     """Try what the exchange with a peer needs, and show how it went."""
     peer = _find(peer_id)
-    if peer.kind == PeerKind.SUBSIDIARY:
+    if not puller.is_upstream(peer):
         raise NotFoundError  # It dials us; there is nothing to try from here.
     tried = health.lights_of(peer)
     return render_template("federation/lights.html", peer=_find(peer_id), lights=tried)

@@ -17,6 +17,7 @@ class PeerKind(StrEnum):
     HEADQUARTERS = "headquarters"  # Of our own enterprise: we pull from it and push to it.
     SUBSIDIARY = "subsidiary"  # A node of our enterprise that dials us, its headquarters.
     PARTNER = "partner"  # The headquarters of another enterprise.
+    SIBLING = "sibling"  # A node of our enterprise, and neither of us is its headquarters.
 
 
 class PeerState(StrEnum):

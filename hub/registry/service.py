@@ -167,7 +167,7 @@ def is_contact_due(seen_at: datetime | None) -> bool:
 
 def peers() -> Sequence[Peer]:
     """Return all peers: headquarters first, then by name."""
-    order = [PeerKind.HEADQUARTERS, PeerKind.PARTNER, PeerKind.SUBSIDIARY]
+    order = [PeerKind.HEADQUARTERS, PeerKind.SIBLING, PeerKind.PARTNER, PeerKind.SUBSIDIARY]
     found = db.session.scalars(select(Peer)).all()
     return sorted(found, key=lambda peer: (order.index(PeerKind(peer.kind)), peer.name))
 

@@ -301,9 +301,11 @@ def test_a_body_that_is_no_object_or_too_large_is_refused(headquarters):
 # Who may invite whom
 
 
-def test_only_headquarters_invites(alpha, beta):
-    with pytest.raises(NotHeadquartersError):
+def test_only_headquarters_invites_into_the_enterprise_and_partners(alpha, beta, partner):
+    with pytest.raises(EnterpriseError):
         invite(alpha, beta, PeerKind.SUBSIDIARY)
+    with pytest.raises(NotHeadquartersError):
+        invite(alpha, partner, PeerKind.PARTNER)
 
 
 def test_what_is_no_address_of_another_node_is_not_invited(headquarters):
