@@ -8,7 +8,7 @@ from hub.cases import api as cases_api
 from hub.cases import views as cases_views
 from hub.config import Settings
 from hub.federation import api as federation_api
-from hub.federation import metrics, oauth, oversight, repair_api
+from hub.federation import metrics, oauth, oversight, receipts_api, repair_api
 from hub.federation import views as federation_views
 from hub.federation.feeds import views as feeds_views
 from hub.federation.files import views as files_views
@@ -36,6 +36,6 @@ def create_app(config: Settings | None = None) -> Flask:
     for wire in (oauth, federation_api, repair_api, feeds_views, files_views, metrics):
         app.register_blueprint(wire.blueprint)
     parts = [cases_api.blueprint, search_api.blueprint]
-    parts += [federation_api.programs, files_views.programs, registry_api.blueprint]
+    parts += [receipts_api.blueprint, files_views.programs, registry_api.blueprint]
     api.init_app(app, parts)
     return app

@@ -2,13 +2,10 @@
 
 from importlib.metadata import version
 from typing import Any
-from uuid import UUID
 
 from flask import Blueprint, Response, g, json, request
-from marshmallow import Schema, fields
 
 from hub import clock
-from hub.api import Blueprint as ApiBlueprint
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError, InvalidError
@@ -16,9 +13,7 @@ from hub.federation import acknowledgements, closing, feedback, protocol, relay,
 from hub.federation.packing import pack
 from hub.federation.receiving import Intake
 from hub.federation.sender import Sender
-from hub.federation.shown import receipts_shown
-from hub.identity.access import anyone, scope
-from hub.identity.models import Scope
+from hub.identity.access import anyone
 from hub.journal import outbox
 from hub.journal.signing import node_keys
 from hub.registry import access, keys
@@ -31,9 +26,6 @@ SOFTWARE = version("jingwei")
 LARGEST_KEY = 16 * 1024  # Bytes of a change of key.
 
 blueprint = Blueprint("fed", __name__)
-programs = ApiBlueprint(
-    "federation_api", __name__, url_prefix="/api/v1", description="Who has confirmed a withdrawal"
-)
 
 
 @blueprint.get("/.well-known/jingwei")
@@ -161,50 +153,6 @@ def receipts() -> Response:
             "nodes": [standing.as_wire() for standing in standings],
         }
     )
-
-
-class ReceiptSchema(Schema):
-    """How far one node is with a withdrawal."""
-
-    node = fields.String(required=True)
-    name = fields.String(required=True)
-    state = fields.String(
-        required=True, metadata={"description": "done, waiting, or unreachable since seen_at."}
-    )
-    seen_at = fields.DateTime(format="iso", allow_none=True)
-
-
-class ReceiptsSchema(Schema):
-    """Who has confirmed the withdrawal of a case."""
-
-    id = fields.UUID(required=True)
-    done = fields.Integer(required=True)
-    total = fields.Integer(required=True)
-    as_of = fields.DateTime(
-        format="iso",
-        allow_none=True,
-        metadata={"description": "When headquarters said so; null when it never did."},
-    )
-    is_current = fields.Boolean(
-        required=True, metadata={"description": "Whether headquarters could be asked just now."}
-    )
-    nodes = fields.List(fields.Nested(ReceiptSchema), required=True)
-
-
-@programs.get("/cases/<uuid:case_id>/receipts")
-@scope(Scope.READ)
-@programs.response(200, ReceiptsSchema)
-def case_receipts(case_id: UUID) -> dict[str, Any]:
-    """Say node by node who has confirmed a withdrawal, to those who may withdraw the case."""
-    _, overview, is_current = receipts_shown(case_id, g.actor)
-    return {
-        "id": case_id,
-        "done": overview.done,
-        "total": len(overview.lines),
-        "as_of": overview.as_of,
-        "is_current": is_current,
-        "nodes": overview.lines,
-    }
 
 
 @blueprint.post("/fed/v1/feedback")

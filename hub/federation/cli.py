@@ -16,10 +16,9 @@ from hub.federation import (
     puller,
     quarantine,
     reconciling,
+    report,
     revocation,
-    room,
     rotation,
-    standing,
 )
 from hub.federation.agreements import Agreement
 from hub.federation.errors import PeerError
@@ -149,46 +148,9 @@ def status(context: click.Context) -> None:
 
     Asks no peer: it says what this node knows, also while nothing can be reached.
     """
-    found, obstacle, alarms = standing.standings(), room.obstacle(), freezing.alarms()
-    if obstacle:
-        click.echo(f"RED  {obstacle} {obstacle.fix}")
-    for alarm in alarms:
-        click.echo(f"RED  {alarm.origin} is frozen: {alarm.code}, served by {alarm.served_by}")
-    for each in found:
-        click.echo("\n     ".join(_lines_of(each)))
-    if not found:
-        click.echo("This node stands alone.")
-    sources = harvesting.sources()
-    for shown in sources:
-        click.echo(_line_of(shown))
-    is_red = obstacle or alarms or any(e.is_red for e in found) or any(s.trouble for s in sources)
+    lines, is_red = report.report()
+    click.echo("\n".join(lines))
     context.exit(1 if is_red else 0)
-
-
-def _line_of(shown: harvesting.Shown) -> str:
-    """Return what is said of a source that is harvested."""
-    source, trouble = shown.source, shown.source.failure or shown.trouble
-    line = f"{'RED ' if trouble else 'ok  '} {source.name}  {source.url}, {source.state}"
-    line += f"\n     items: {shown.items}, of these missing at the source: {shown.missing}"
-    return f"{line}\n     {trouble}" if trouble else line
-
-
-def _lines_of(each: standing.Standing) -> list[str]:
-    """Return what is said of a peer; the first line names it."""
-    peer, lag = each.peer, each.lag
-    contact = "never" if each.silent_for is None else f"{each.silent_for} s ago"
-    lines = [
-        f"{'RED ' if each.is_red else 'ok  '} {peer.name}  {peer.origin}",
-        f"{peer.kind} of {peer.enterprise}, {peer.state}, last contact {contact}",
-        f"may read: {', '.join(each.reads) or 'nothing'}",
-        f"held back: {each.held.items}, of these parked: {each.held.parked}, "
-        f"dropped for lack of room: {each.held.dropped}",
-    ]
-    if lag:
-        lines.insert(2, f"lag: {lag.items} items, {lag.seconds} s")
-    if each.trouble:
-        lines.append(f"{each.trouble.code}: {each.trouble.what} {each.trouble.fix}")
-    return lines
 
 
 @federation.command("pull")
@@ -242,17 +204,7 @@ def list_keys(origin: str | None) -> None:
 @key.command("rotate")
 def rotate() -> None:
     """Make the next signing key of this node; it counts a day later, without a restart."""
-    waiting = keyring.waiting()
-    if waiting is None:
-        following = keyring.prepare_next()
-        if settings().is_headquarters:
-            with transaction():
-                since = rotation.vouch_for_self(following)
-        else:
-            since = rotation.announce(following)
-        keyring.activate(following, since)
-        waiting = following.fingerprint, since
-    kid, since = waiting
+    kid, since = rotation.rotate()
     click.echo(f"{peering.grouped(kid)} counts from {datetime.fromtimestamp(since, UTC)}.")
 
 

@@ -20,23 +20,20 @@ from urllib3.exceptions import HTTPError
 
 from hub import clock
 from hub.config import Settings, of_this_node, settings
+from hub.federation.answers import BADLY_PACKED, read_body, refusal_of, unpack
 from hub.federation.errors import (
-    NO_TIME,
     ForbiddenAddressError,
     MalformedError,
     RefusedError,
     UnreachableError,
 )
 from hub.federation.transport import CONNECT, make_session, reason_of
-from hub.federation.unpacking import unpack
 from hub.registry import dpop, tokens
 from hub.registry.addresses import is_origin
 from hub.registry.models import Peer, PeerKind
 
 Into = Callable[[bytes], object] | None
 
-LARGEST = 8 * 1024 * 1024  # Bytes of an answer, as sent and as unpacked.
-BADLY_PACKED = "more than 8 MiB when unpacked, or not packed right"
 LONGEST = 30.0  # Seconds that an answer may take; held requests add what they wait.
 EARLY = 60  # Seconds before its end at which a token is replaced.
 
@@ -259,7 +256,7 @@ class PeerClient:
         encoding = response.headers.get("Content-Encoding", "")
         if status == 204:
             return {}
-        answer = self._parse(unpack(packed, encoding, LARGEST), kind)
+        answer = self._parse(unpack(packed, encoding), kind)
         if answer is None and status < 400:
             raise MalformedError(self.origin, f"{kind or 'no type'}, not the JSON that was asked")
         if status >= 400:
@@ -276,37 +273,3 @@ class PeerClient:
         except (ValueError, RecursionError):
             return None
         return value if isinstance(value, dict) else None
-
-
-def read_body(origin: str, response: requests.Response, ends: float) -> bytes:
-    """Return the body as it was sent, packed or not.
-
-    :param ends: when it must be here, on the monotonic clock.
-    :raises MalformedError: when it is larger than allowed.
-    :raises UnreachableError: when it does not come in time.
-    """
-    parts, size = [], 0
-    while part := response.raw.read1(64 * 1024, decode_content=False):
-        size += len(part)
-        if size > LARGEST:
-            raise MalformedError(origin, "more than 8 MiB")
-        if time.monotonic() > ends:
-            break
-        parts.append(part)
-    if time.monotonic() > ends:  # Also when the head alone took so long and was cut off.
-        raise UnreachableError(origin, NO_TIME)
-    return b"".join(parts)
-
-
-def refusal_of(origin: str, response: requests.Response, answer: dict[str, Any]) -> RefusedError:
-    """Return the error that an answer other than 2xx is, with the code that it gives."""
-    code = answer.get("code") or answer.get("error") or f"http_{response.status_code}"
-    detail = answer.get("detail") or answer.get("error_description") or ""
-    after = response.headers.get("Retry-After", "")
-    return RefusedError(
-        origin,
-        str(code)[:60],
-        str(detail)[:300],
-        answered=response.status_code,
-        retry_after=min(int(after), 3600) if after.isdecimal() else None,
-    )

@@ -11,6 +11,7 @@ from uuid import UUID
 from hub import clock
 from hub.audit import service as audit
 from hub.config import settings
+from hub.database import transaction
 from hub.errors import HubError, InvalidError
 from hub.federation import directory, pusher, statements
 from hub.federation.client import PeerClient
@@ -22,7 +23,7 @@ from hub.federation.errors import (
     UnknownPeerError,
     WaitingKeyError,
 )
-from hub.journal import log
+from hub.journal import keyring, log
 from hub.journal.models import DIRECTORY, PUBLIC, partner_channel
 from hub.journal.signing import NodeKeys, node_keys
 from hub.registry import keys, trust
@@ -32,6 +33,27 @@ from hub.registry.service import Caller
 
 PROOF = "jw-key-proof+jws"
 NOTICE = timedelta(hours=24)  # Between the announcement of a key and the time from which it counts.
+
+
+def rotate() -> tuple[str, int]:
+    """Make the next signing key of this node, unless one waits; return its `kid` and since when.
+
+    Makes a request, so no transaction may be open. Killed at any line, it goes on
+    when called again.
+
+    :raises PeerError: when headquarters does not take the key.
+    """
+    waiting = keyring.waiting()
+    if waiting is not None:
+        return waiting
+    following = keyring.prepare_next()
+    if settings().is_headquarters:
+        with transaction():
+            since = vouch_for_self(following)
+    else:
+        since = announce(following)
+    keyring.activate(following, since)
+    return following.fingerprint, since
 
 
 def announce(following: NodeKeys) -> int:

@@ -1,4 +1,5 @@
-"""Random histories: whatever is published, cut off, lost or repeated, all nodes end with the same.
+"""Random histories: whatever is published, cut off, lost, repeated or restored from a backup, and
+whichever key signs, all nodes end with the same.
 
 The model is a plain dictionary. A history runs over simulated hours; when the network is whole
 again, every node shows exactly what it may see, once.
@@ -28,10 +29,12 @@ from sqlalchemy import select
 from hub import clock
 from hub.database import db
 from hub.errors import HubError
-from hub.federation import puller, pusher
+from hub.federation import puller, pusher, rotation
 from hub.federation.client import TRANSPORT
+from hub.federation.errors import RefusedError
 from hub.journal.models import GROUP, LOCAL, PUBLIC, LogItem, Release, partner_channel
 from tests.conftest import MakeNode
+from tests.federation.backups import save
 from tests.federation.test_exchange import publish, readdress, titles
 from tests.in_process import NodeAdapter, join, pair
 
@@ -75,6 +78,8 @@ class Histories(RuleBasedStateMachine):
             join(hub, self.nodes[name])
         pair(hub, self.nodes["partner"])
         self.model: dict[str, tuple[str, tuple[str, ...], int, str]] = {}
+        self.backups: dict[str, Callable[[], None]] = {}
+        self.behind: set[str] = set()  # Restored, and not yet given back what was lost.
 
     def _found(self, name: str) -> Flask:
         role = "subsidiary" if name in {"alpha", "beta"} else "headquarters"
@@ -85,6 +90,8 @@ class Histories(RuleBasedStateMachine):
 
     @rule(at=st.sampled_from(["alpha", "beta", "headquarters"]), to=st.sampled_from(AUDIENCES[:4]))
     def publish(self, at: str, to: tuple[str, ...]) -> None:
+        if not self._may_publish(at):
+            return
         entry_id, title = str(uuid4()), f"案例{next(self.numbers)}"
         publish(self.nodes[at], *to, entry_id=entry_id, title=title)
         self.model[entry_id] = (at, to, 1, title)
@@ -94,7 +101,7 @@ class Histories(RuleBasedStateMachine):
     def revise(self, data: st.DataObject) -> None:
         entry_id = data.draw(st.sampled_from(sorted(self.model)))
         at, to, rev, _ = self.model[entry_id]
-        if to:
+        if to and self._may_publish(at):
             title = f"修订{next(self.numbers)}"
             publish(self.nodes[at], *to, entry_id=entry_id, rev=rev + 1, title=title)
             self.model[entry_id] = (at, to, rev + 1, title)
@@ -105,7 +112,7 @@ class Histories(RuleBasedStateMachine):
         """Narrow, widen or withdraw; what was withdrawn stays so."""
         entry_id = data.draw(st.sampled_from(sorted(self.model)))
         at, before, rev, title = self.model[entry_id]
-        if before:
+        if before and self._may_publish(at):
             readdress(self.nodes[at], entry_id, *to)
             self.model[entry_id] = (at, to, rev, title)
 
@@ -116,6 +123,28 @@ class Histories(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NODES))
     def heal(self, name: str) -> None:
         self.network.down.discard(self._origin(name))
+
+    @rule(name=st.sampled_from(["alpha", "beta", "headquarters"]))
+    def save(self, name: str) -> None:
+        self.backups[name] = save(self.nodes[name])
+
+    @precondition(lambda self: self.backups)
+    @rule(data=st.data())
+    def restore(self, data: st.DataObject) -> None:
+        """Put a backup back; what a node published since is at headquarters, or it is lost."""
+        name = data.draw(st.sampled_from(sorted(self.backups)))
+        self.network.down.clear()
+        for other in ("alpha", "beta", "headquarters"):
+            self._exchange(other)
+        self.backups.pop(name)()
+        self.behind.add(name)
+
+    @rule(name=st.sampled_from(["alpha", "beta", "headquarters"]))
+    def rotate(self, name: str) -> None:
+        """Ask for a key that counts from a day later on."""
+        self.backups.pop("headquarters", None)  # It says so in `dir`.
+        with self.nodes[name].app_context(), suppress(HubError):
+            rotation.rotate()
 
     @rule(name=st.sampled_from(NODES), fault=st.sampled_from(["", "", "lost", "twice"]))
     def exchange(self, name: str, fault: str) -> None:
@@ -133,10 +162,21 @@ class Histories(RuleBasedStateMachine):
         self.network.down.clear()
         for _ in range(ROUNDS):
             for name in ("alpha", "beta", "headquarters", "partner"):
-                self._exchange(name)
+                with suppress(RefusedError):  # A log that was restored gets another name first.
+                    self._exchange(name)
+            self.now += timedelta(hours=25)
+            self.hold(self.now)
+        for name in NODES:
+            self._exchange(name)
         for name, node in self.nodes.items():
             assert titles(node) == self._expected(name), name
             self._check_numbers(node)
+
+    def _may_publish(self, name: str) -> bool:
+        """Say whether a node has all of its own; headquarters then has nobody to ask for it."""
+        if name == "headquarters":
+            self.backups.pop(name, None)
+        return name not in self.behind
 
     def _expected(self, name: str) -> list[str]:
         """Return the titles that a node shows; what is local to it has no case here to be shown."""
@@ -151,6 +191,7 @@ class Histories(RuleBasedStateMachine):
             if origin := pusher.headquarters():
                 pusher.push(origin)
             puller.pull_all()
+        self.behind.discard(name)
 
     def _check_numbers(self, node: Flask) -> None:
         with node.app_context():

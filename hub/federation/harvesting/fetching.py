@@ -7,19 +7,12 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from hub.federation.client import (
-    BADLY_PACKED,
-    LARGEST,
-    LONGEST,
-    new_session,
-    read_body,
-    refusal_of,
-)
+from hub.federation.answers import BADLY_PACKED, read_body, refusal_of, unpack
+from hub.federation.client import LONGEST, new_session
 from hub.federation.errors import MalformedError, UnreachableError
 from hub.federation.harvesting.errors import EndlessError, RedirectError, SourceAddressError
 from hub.federation.harvesting.models import LONGEST_URL
 from hub.federation.transport import CONNECT, reason_of
-from hub.federation.unpacking import unpack
 from hub.registry.addresses import is_origin
 
 MOST_REQUESTS = 1_000  # Of one harvest.
@@ -89,7 +82,7 @@ class Fetcher:
         if response.status_code != 200:
             raise refusal_of(self.origin, response, {})
         packed = read_body(self.origin, response, ends)
-        body = unpack(packed, response.headers.get("Content-Encoding", ""), LARGEST)
+        body = unpack(packed, response.headers.get("Content-Encoding", ""))
         if body is None:
             raise MalformedError(self.origin, BADLY_PACKED)
         return body
