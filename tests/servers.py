@@ -25,6 +25,8 @@ OPTIONS = {
     "listen_addresses": "127.0.0.1",
 }
 
+ROOM = 4 * 1024**3  # Bytes that the data of a whole run may take.
+
 
 def postgresql_programs() -> Path | None:
     """Return the folder of the newest PostgreSQL server's programs, if one is installed."""
@@ -38,7 +40,9 @@ def postgresql_programs() -> Path | None:
 @contextmanager
 def postgresql_server(programs: Path) -> Iterator[str]:
     """Run a server on a free port; yields its URL without a database."""
-    folder = Path(tempfile.mkdtemp(prefix="jingwei-postgresql-"))
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
+    folder = Path(tempfile.mkdtemp(prefix="jingwei-postgresql-", dir=memory if has_room else None))
     port = free_port()
     user = _unprivileged_user()
     if user:

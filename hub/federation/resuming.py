@@ -14,14 +14,14 @@ from hub.federation import relay
 from hub.federation.client import PeerClient
 from hub.federation.errors import RefusedError
 from hub.federation.protocol import ChannelCursor, cursor_name, parse_cursor
-from hub.journal import log
+from hub.journal import log, repair
 from hub.journal.models import Chain, LogItem, Release
 from hub.registry.service import Caller
 
 MOST = 20_000  # Issuers that a reader may name.
 BATCH = 100  # Issuers asked for at once.
 
-Ends = Mapping[str, ChannelCursor]  # Issuer → its last release.
+Ends = Mapping[str, tuple[ChannelCursor, str]]  # Issuer → place and digest of its last release.
 
 
 def place_after(peer: Caller, channel: str, ends: Ends) -> ChannelCursor | None:
@@ -35,7 +35,7 @@ def place_after(peer: Caller, channel: str, ends: Ends) -> ChannelCursor | None:
     if head is None:
         return None
     chains = db.session.scalars(select(Chain).where(Chain.channel == channel))
-    behind = [c for c in chains if ends.get(c.iss) != ChannelCursor(c.epoch, c.seq)]
+    behind = [c for c in chains if ends.get(c.iss) != (ChannelCursor(c.epoch, c.seq), c.digest)]
     places = [
         _first_lacking(channel, behind[start : start + BATCH], ends)
         for start in range(0, len(behind), BATCH)
@@ -45,12 +45,18 @@ def place_after(peer: Caller, channel: str, ends: Ends) -> ChannelCursor | None:
 
 
 def _first_lacking(channel: str, chains: Sequence[Chain], ends: Ends) -> int | None:
+    """Return the first place of what follows these ends, or of all where another release is."""
+    named = {(c.iss, *_place(ends[c.iss])): ends[c.iss][1] for c in chains if c.iss in ends}
+    ours = repair.releases_at(channel, named)
     lacking = []
     for chain in chains:
-        end, is_its = ends.get(chain.iss), Release.iss == chain.iss
-        if end and end.epoch == chain.epoch:
-            is_its = and_(is_its, Release.epoch == end.epoch, Release.seq > end.seq)
-        lacking.append(is_its)
+        condition = Release.iss == chain.iss
+        if chain.iss in ends:
+            epoch, seq = _place(ends[chain.iss])
+            place = (chain.iss, epoch, seq)
+            if epoch == chain.epoch and ours.get(place) == named[place]:
+                condition = and_(condition, Release.epoch == epoch, Release.seq > seq)
+        lacking.append(condition)
     statement = (
         select(func.min(LogItem.seq))
         .join(Release, Release.position == LogItem.position)
@@ -59,15 +65,24 @@ def _first_lacking(channel: str, chains: Sequence[Chain], ends: Ends) -> int | N
     return db.session.scalar(statement)
 
 
-def parse_ends(value: object) -> dict[str, ChannelCursor]:
-    """Return ends of chains from their shape on the wire, `{issuer: cursor}`.
+def _place(end: tuple[ChannelCursor, str]) -> tuple[str, int]:
+    return end[0].epoch, end[0].seq
+
+
+def parse_ends(value: object) -> Ends:
+    """Return ends of chains from their shape on the wire, `{issuer: [cursor, digest]}`.
 
     :raises InvalidError: for anything else.
     """
     if not isinstance(value, dict) or len(value) > MOST:
         raise InvalidError("ends", f"not an object with at most {MOST} members")
-    found = {iss: parse_cursor(str(text)) for iss, text in value.items()}
-    return {iss: cursor for iss, cursor in found.items() if cursor}
+    found = {}
+    for iss, end in value.items():
+        cursor = parse_cursor(str(end[0])) if isinstance(end, list) and len(end) == 2 else None
+        if cursor is None or not isinstance(end[1], str):
+            raise InvalidError("ends", "not a cursor and a digest")
+        found[iss] = cursor, end[1]
+    return found
 
 
 def resume(client: PeerClient, channel: str) -> None:
@@ -80,7 +95,7 @@ def resume(client: PeerClient, channel: str) -> None:
     name = cursor_name(client.origin, channel)
     before = log.read_cursor(name)
     chains = db.session.scalars(select(Chain).where(Chain.channel == channel))
-    ends = {chain.iss: str(ChannelCursor(chain.epoch, chain.seq)) for chain in chains}
+    ends = {c.iss: [str(ChannelCursor(c.epoch, c.seq)), c.digest] for c in chains}
     db.session.rollback()  # No transaction is held while the peer answers.
     if not ends:
         return

@@ -201,6 +201,8 @@ def test_a_node_that_reads_here_publishes_nothing_here(group, path, body):
     [
         (GROUP, {"ends": []}, 400),
         (GROUP, {"ends": {HQ: "nonsense"}}, 400),
+        (GROUP, {"ends": {HQ: ["nonsense", "0"]}}, 400),
+        (GROUP, {"ends": {HQ: ["e:1", 1]}}, 400),
         (GROUP, {}, 400),
         ("partner:globex", {"ends": {}}, 403),
         ("partner:nobody", {"ends": {}}, 403),

@@ -99,14 +99,14 @@ def test_headquarters_makes_a_code_that_is_shown_once(headquarters, alpha):
         assert joining.register(found[0]).origin == origin_of(headquarters)
 
 
-def test_a_subsidiary_invites_nobody(alpha):
+def test_a_subsidiary_invites_nobody_into_the_enterprise(alpha):
     browser = administrator(alpha)
     assert browser.get("/admin/federation/invitations/new").status_code == 404
     token = csrf_token(browser.get(JOIN))
     data = {"csrf_token": token, "kind": "subsidiary", "origin": "https://beta.test"}
     page = browser.post("/admin/federation/invitations", data=data)
     assert page.status_code == 400
-    assert "Only the headquarters" in page.text
+    assert "A subsidiary belongs to the same enterprise as its headquarters" in page.text
 
 
 def test_the_list_shows_state_lag_and_agreement_of_each_peer(headquarters, alpha, partner):
