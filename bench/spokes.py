@@ -18,6 +18,8 @@ WAIT = 25  # Seconds.
 LIFE = 540.0  # Seconds after which a token is asked for again, before its ten minutes are over.
 LOWEST_PORT = 20000
 
+writing = threading.Lock()
+
 
 def main(url: str, enterprise: str, codes: list[str]) -> None:
     """Join with each code, then read until killed."""
@@ -52,7 +54,8 @@ def _read(peer: Peer, start: threading.Barrier) -> None:
                 answer = session.get(path, params={"after": seen[channel]}, timeout=60)
                 answer.raise_for_status()
                 for item in answer.json()["items"] if channel == "group" else ():
-                    print(time.monotonic(), peer.origin, item["seq"], flush=True)
+                    with writing:
+                        print(time.monotonic(), peer.origin, item["seq"], flush=True)
         seen = heads
 
 

@@ -1,7 +1,9 @@
 """Flask as we use it: strict about JSON, and without what costs each page and serves none."""
 
 import json
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 from typing import Any, NoReturn
 
 from flask import Flask
@@ -49,6 +51,31 @@ class Templates(Environment):
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         """Return the globals of a template."""
         return {**self.globals, **(d or {})}
+
+
+class Turns:
+    """Lets so many requests be worked on at once; whoever only waits for news leaves its turn.
+
+    Each request may need two connections to the database. If more worked at once than there are
+    connections for, each could hold one and wait for ever for its second.
+    """
+
+    def __init__(self, application: Callable[..., Iterable[bytes]], most: int) -> None:
+        self.application = application
+        self._free = BoundedSemaphore(most)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        with self._free:
+            return self.application(environ, start_response)
+
+    @contextmanager
+    def left(self) -> Iterator[None]:
+        """Give the turn to others for as long as the block runs, which uses no connection."""
+        self._free.release()
+        try:
+            yield
+        finally:
+            self._free.acquire()
 
 
 class Application(Flask):

@@ -93,24 +93,17 @@ def init_app(app: Flask, config: Settings) -> None:
             _prepare_sqlite(db.engine)
 
     @app.teardown_appcontext
-    def give_back(error: BaseException | None) -> None:
+    def close(error: BaseException | None) -> None:
         if connection := g.pop("connection", None):
             connection.close()
 
 
 def engine_options(url: str) -> dict[str, Any]:
     """Return what SQLAlchemy needs to know about each kind of database."""
+    pool = {"pool_size": 20, "max_overflow": 20, "pool_use_lifo": True}
     if url.startswith("sqlite"):
-        return {
-            "connect_args": {"timeout": PATIENCE, "isolation_level": None},
-            "pool_use_lifo": True,
-        }
-    return {
-        "isolation_level": "AUTOCOMMIT",
-        "pool_size": 20,
-        "max_overflow": 20,
-        "pool_use_lifo": True,
-    }
+        return pool | {"connect_args": {"timeout": PATIENCE, "isolation_level": None}}
+    return pool | {"isolation_level": "AUTOCOMMIT"}
 
 
 def for_writing() -> dict[str, Any]:
@@ -157,6 +150,14 @@ def connection() -> Connection:
     return found
 
 
+def give_back() -> None:
+    """Give back the connections for reading, before another one is taken: none waits for two."""
+    if connection := g.pop("connection", None):
+        connection.close()
+    if not db.session.info.get("writes"):
+        db.session.rollback()
+
+
 def clear_log() -> None:
     """Empty SQLite's write-ahead log, if nobody is busy.
 
@@ -179,6 +180,7 @@ def note(statement: Executable) -> None:
 
     :raises OperationalError: when another writer was in the way; nothing was kept.
     """
+    give_back()
     with db.engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()

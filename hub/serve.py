@@ -200,7 +200,7 @@ def _keep_rendered(app: Flask, stop: threading.Event) -> None:
     with app.app_context():
         while not stop.is_set():
             done = log.position()
-            moves = _moves_on(done, stop)
+            moves = _moves_on(done, stop, STILL / 4)
             if not moves or time.monotonic() - rendered_at > LONGEST_PLAIN:
                 while cases_follower.render_missing() and log.position() == done:
                     if stop.is_set():
@@ -210,10 +210,10 @@ def _keep_rendered(app: Flask, stop: threading.Event) -> None:
                 clear_log()  # Each time: others write without moving the journal, too.
 
 
-def _moves_on(done: int, stop: threading.Event) -> bool:
+def _moves_on(done: int, stop: threading.Event, pause: float = PAUSE) -> bool:
     """Wait until the journal moves on from a position; False if it stands still for a second."""
     end = time.monotonic() + STILL
-    while time.monotonic() < end and not stop.wait(PAUSE):
+    while time.monotonic() < end and not stop.wait(pause):
         position = log.position()
         db.session.rollback()  # An open read would keep the database from tidying up.
         if position != done:

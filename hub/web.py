@@ -14,6 +14,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub import assets, languages, schema
+from hub.application import Turns
 from hub.config import Settings
 from hub.errors import HubError, mark
 from hub.identity import access
@@ -64,6 +65,7 @@ def init_app(app: Flask, config: Settings) -> None:
     """Give an application what all its pages have in common."""
     _set_limits(app, config)
     _fix_address(app, config)
+    _take_turns(app, config)
     languages.init_app(app, config)
     assets.init_app(app)
     _watch_the_door(app, config)
@@ -118,6 +120,11 @@ class FixedAddress:
 
 def _fix_address(app: Flask, config: Settings) -> None:
     app.wsgi_app = FixedAddress(app.wsgi_app, config.origin)  # type: ignore[method-assign]
+
+
+def _take_turns(app: Flask, config: Settings) -> None:
+    turns = Turns(app.wsgi_app, config.threads)
+    app.wsgi_app, app.extensions["hub.turns"] = turns, turns  # type: ignore[method-assign]
 
 
 def _watch_the_door(app: Flask, config: Settings) -> None:

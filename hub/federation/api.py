@@ -3,9 +3,10 @@
 from importlib.metadata import version
 from typing import Any
 
-from flask import Blueprint, Response, g, json, request
+from flask import Blueprint, Response, current_app, g, json, request
 
 from hub import clock
+from hub.application import Turns
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError, InvalidError
@@ -63,7 +64,9 @@ def channels() -> Response:
         box, last = outbox.box_of(g.peer.origin), outbox.head_of(g.peer.origin)
         seen[box] = str(protocol.ChannelCursor(*last)) if last else "0"
         db.session.rollback()  # No transaction is held while we wait.
-        relay.watcher().wait(g.peer.origin, [*granted, box], seen, seconds)
+        turns: Turns = current_app.extensions["hub.turns"]
+        with turns.left():
+            relay.watcher().wait(g.peer.origin, [*granted, box], seen, seconds)
         g.peer = registry.renew(g.peer)
         granted = relay.granted_channels(g.peer)
     if (closure := closing.told_to(g.peer)) is not None:

@@ -7,17 +7,23 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, bindparam, exists, select
 
-from hub.cases.models import Document, Rendering
+from hub.cases.models import Document, Feedback, Rendering
 from hub.cases.service.reading import find_document, readable
 from hub.database import connection
 from hub.errors import NotFoundError
 from hub.registry.models import Node
 
 _document, _rendering, _node = Document.__table__.c, Rendering.__table__.c, Node.__table__.c
+_discussed = exists().where(Feedback.__table__.c.document_id == _document.id)
 _PAGE: Any = (
-    select(*_document, _rendering.html, _node.name.label("node_name"))
+    select(
+        *_document,
+        _rendering.html,
+        _node.name.label("node_name"),
+        _discussed.label("is_discussed"),
+    )
     .outerjoin(_rendering.html.table, _rendering.digest == _document.digest)
     .outerjoin(_node.name.table, _node.origin == _document.origin)
     .where(_document.id == bindparam("id"))
@@ -27,7 +33,8 @@ _CARD: Any = select(*(_document[name] for name in _SHOWN))
 
 
 def find_page(document_id: UUID, audiences: Collection[str]) -> Row[Any]:
-    """Return a document with `html`, the raw HTML of its body, and `node_name`, None if unknown.
+    """Return a document with `html`, the raw HTML of its body, `node_name`, None if unknown, and
+    `is_discussed`, whether anything was ever said of it, by whomever and for whomever.
 
     Refuses like `find_document`.
     """

@@ -47,7 +47,7 @@ def around(page: Row[Any], actor: Actor) -> dict[str, object]:
     """Return what the page of a case needs: the case, what was said of it, and what one may do."""
     return shown(page) | {
         "work": _work(page, actor),
-        "remarks": service.beside(page.id, audiences(actor), actor),
+        "remarks": service.beside(page.id, audiences(actor), actor) if page.is_discussed else [],
         "may_ask": actor.is_signed_in and not page.is_harvested and service.may_ask(actor),
         "may_remove": page.is_harvested and any(map(actor.holds, REMOVING)),
         "form": None,
