@@ -1,8 +1,8 @@
 """The connection for plain statements."""
 
-from sqlalchemy import text
+from sqlalchemy import event, text
 
-from hub.database import connection, db, transaction
+from hub.database import connection, db, note, transaction
 from tests.factories import make_organisation
 
 COUNT = text("SELECT count(*) FROM organisation")
@@ -34,3 +34,16 @@ def test_a_connection_is_given_back_with_its_request(alpha):
     assert reading.closed
     with alpha.app_context():
         assert db.engine.pool.checkedout() == 0
+
+
+def test_what_is_noted_waits_for_no_second_connection(alpha):
+    with alpha.app_context():
+        connection().scalar(COUNT)
+        db.session.scalar(COUNT)
+        assert db.engine.pool.checkedout() == 2
+        taken = []
+        event.listen(db.engine, "checkout", lambda *_: taken.append(db.engine.pool.checkedout()))
+        note(text("UPDATE organisation SET name = name"))
+
+        assert taken == [1]
+        assert connection().scalar(COUNT) == 0

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from hub import create_app, schema
 from hub.api import Blueprint
+from hub.application import Turns
 from hub.config import Settings
 from hub.database import transaction
 from hub.errors import NotFoundError
@@ -382,3 +383,19 @@ def test_no_page_of_the_api_takes_a_cookie(alpha: Flask) -> None:
     client = sign_in(alpha, "li.na")
     refused = client.post("/api/v1/cases", json={"kind": "case"})
     assert refused.status_code == 401
+
+
+def test_whoever_waits_for_news_leaves_its_turn_to_others():
+    said = []
+
+    def answer(environ: dict[str, str], start_response: object) -> list[bytes]:
+        said.append(environ["who"])
+        if environ["who"] == "waits":
+            with turns.left():
+                turns({"who": "works"}, None)
+        return []
+
+    turns = Turns(answer, 1)
+    turns({"who": "waits"}, None)
+    turns({"who": "comes later"}, None)
+    assert said == ["waits", "works", "comes later"]
