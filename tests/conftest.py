@@ -1,5 +1,6 @@
 """Fixtures: whole nodes of a federation, each an application of its own."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 from sqlalchemy import create_engine, text
+from werkzeug.routing import Rule
 
 from hub import create_app
 from hub.config import Settings
@@ -85,6 +87,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process is left alone with it at the end."""
     here = Path(__file__).parent
     items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in LONGEST)
+
+
+def _compile_rules_once() -> None:
+    """Compile each URL rule once: tests make thousands of applications with the same rules."""
+    compile_builder = Rule._compile_builder
+    kept: dict[tuple[object, ...], Callable[..., tuple[str, str]]] = {}
+
+    def compiled(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        key = (append_unknown, tuple(rule._trace), repr(rule.defaults))
+        if key not in kept:
+            kept[key] = compile_builder(rule, append_unknown)
+        return kept[key]
+
+    Rule._compile_builder = compiled  # type: ignore[method-assign]
+
+
+_compile_rules_once()
+gc.set_threshold(50_000)  # Applications are full of cycles; looking for them takes a tenth.
 
 
 @pytest.fixture
