@@ -49,13 +49,8 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
     seen = _seen(peer)
     wait = 0 if room.obstacle() else wait  # What it would bring could not be taken in.
     db.session.rollback()  # No transaction is held while the peer holds our request.
-    try:
-        answer = _ask(client, seen, wait)
-    except RefusedError as error:
-        if error.refusal == AgreementEndedError.code and peer_kind == PeerKind.PARTNER:
-            with transaction():
-                hiding.hide(enterprise, Reason.AGREEMENT)
-        raise
+    partner = enterprise if peer_kind == PeerKind.PARTNER else None
+    answer = _ask(client, seen, wait, partner)
     if "closure" in answer:
         with transaction():
             closing.receive(peer_origin, answer["closure"])
@@ -131,11 +126,20 @@ def _seen(peer: Peer) -> dict[str, str]:
     }
 
 
-def _ask(client: PeerClient, seen: dict[str, str], wait: int) -> dict[str, Any]:
+def _ask(
+    client: PeerClient, seen: dict[str, str], wait: int, partner: str | None
+) -> dict[str, Any]:
+    """Return the channels that are open to us; hide a partner that says our agreement ended."""
     params = {"seen": ",".join(f"{channel}:{at}" for channel, at in seen.items())}
     if wait:
         params["wait"] = str(wait)
-    return client.get("/fed/v1/channels", params, timeout=HELD if wait else 30)
+    try:
+        return client.get("/fed/v1/channels", params, timeout=HELD if wait else 30)
+    except RefusedError as error:
+        if error.refusal == AgreementEndedError.code and partner is not None:
+            with transaction():
+                hiding.hide(partner, Reason.AGREEMENT)
+        raise
 
 
 def _offered(client: PeerClient, answer: dict[str, Any]) -> list[tuple[str, str]]:

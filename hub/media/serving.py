@@ -16,14 +16,15 @@ def send(sha256: str, name: str, claimed: str) -> Response:
 
     :param claimed: the type that its entry says; see `kinds.shown_type`.
     """
-    kind, where = shown_type(claimed), store().path(sha256)
-    if where is None:
-        disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
-        headers = {"Content-Type": kind, "Content-Disposition": disposition}
-        response: Any = redirect(store().address(sha256, headers), 302)
+    kind, held = shown_type(claimed), store()
+    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    headers = {"Content-Type": kind, "Content-Disposition": disposition}
+    if elsewhere := held.address(sha256, headers):
+        response: Any = redirect(elsewhere, 302)
     else:
+        file = held.path(sha256) or held.open(sha256)
         response = send_file(
-            where, kind, as_attachment=True, download_name=name, conditional=True, etag=sha256
+            file, kind, as_attachment=True, download_name=name, conditional=True, etag=sha256
         )
         del response.headers["Cache-Control"]  # It is for who asked only, as all other answers.
     # Beside the policy of pages: browsers obey all that they are given.

@@ -29,8 +29,8 @@ class Store(Protocol):
     def path(self, sha256: str) -> Path | None:
         """Return where a file lies on this machine; None when it lies elsewhere."""
 
-    def address(self, sha256: str, headers: dict[str, str]) -> str:
-        """Return an address that serves a file to whoever has it, for a minute.
+    def address(self, sha256: str, headers: dict[str, str]) -> str | None:
+        """Return an address that serves a file to whoever has it, for a minute; None: nobody else.
 
         :param headers: Content-Type and Content-Disposition of the answer.
         """
@@ -63,9 +63,9 @@ class Folder:
         """Return where a file lies."""
         return self._place(sha256)
 
-    def address(self, sha256: str, headers: dict[str, str]) -> str:
-        """Never asked: a file that lies here is served from here."""
-        raise NotImplementedError
+    def address(self, sha256: str, headers: dict[str, str]) -> str | None:
+        """Say that it is served from here."""
+        return None
 
     def remove(self, sha256: str) -> None:
         """Remove a file, if it is there."""
