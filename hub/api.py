@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import flask_smorest
@@ -110,11 +112,37 @@ class Blueprint(flask_smorest.Blueprint):
         def alt_response(self, status_code: int, **options: Any) -> Declare: ...
         def doc(self, **options: Any) -> Declare: ...
 
+    def register_views_in_doc(self, api: "Api", *args: Any, **values: Any) -> None:
+        """Leave describing the routes until somebody asks for it."""
+        api.describe_later(partial(super().register_views_in_doc, api, *args, **values))
+
 
 class Api(flask_smorest.Api):
-    """The API; its errors are shown by `hub.errors`, like all others."""
+    """The API; its errors are shown by `hub.errors`, like all others.
+
+    Its description is made when it is first asked for: that takes longer than all else at a start.
+    """
 
     ERROR_SCHEMA = ProblemSchema
+
+    def __init__(self, app: Flask) -> None:
+        self._undescribed: list[Callable[[], None]] = []
+        self._describing = Lock()
+        super().__init__(app)
+
+    def describe_later(self, part: Callable[[], None]) -> None:
+        """Add a part to the description once it is asked for."""
+        self._undescribed.append(part)
+
+    def _register_responses(self) -> None:
+        self.describe_later(super()._register_responses)
+
+    def _openapi_json(self) -> Any:
+        with self._describing:
+            while self._undescribed:
+                self._undescribed[0]()
+                del self._undescribed[0]
+        return super()._openapi_json()
 
     def _register_error_handlers(self) -> None:
         """Leave the application's own handlers in place."""

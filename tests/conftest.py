@@ -10,13 +10,14 @@ from uuid import uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine, text
+from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import Engine, create_engine, text
 from werkzeug.routing import Rule
 
 from hub import create_app
 from hub.config import Settings
 from hub.database import Base, db
-from tests.servers import postgresql_programs, postgresql_server
+from tests.servers import memory, postgresql_programs, postgresql_server
 
 MakeNode = Callable[..., Flask]
 # Name and home of a node, and the scene that it comes from: URL of its database.
@@ -66,6 +67,12 @@ ON_BOTH = (
     "search/test_follower",
     "test_migrations",
 )
+
+
+def pytest_configure() -> None:
+    """Let what tests write stay in memory: nodes wait for the disk at each commit."""
+    if folder := memory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -208,8 +215,31 @@ def _execute(server: str, statement: str) -> None:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def share_compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Flask], None]:
+    """Return a function that lets a node use the statements and templates that others compiled.
+
+    SQL is compiled for each engine, templates for each application, and each node of each test
+    has its own.
+    """
+    first: dict[str, Engine] = {}
+    templates = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+    def share(app: Flask) -> None:
+        app.jinja_env.bytecode_cache = templates
+        with app.app_context():
+            engine = db.engine
+        known = first.setdefault(engine.dialect.name, engine)
+        engine.dialect = engine.pool._dialect = known.dialect
+        engine._compiled_cache = known._compiled_cache
+
+    return share
+
+
 @pytest.fixture
-def make_node(tmp_path: Path, database_url: Provide) -> Iterator[MakeNode]:
+def make_node(
+    tmp_path: Path, database_url: Provide, share_compiled: Callable[[Flask], None]
+) -> Iterator[MakeNode]:
     """Return a function that makes a node with an empty database."""
     nodes: list[Flask] = []
 
@@ -238,6 +268,7 @@ def make_node(tmp_path: Path, database_url: Provide) -> Iterator[MakeNode]:
         )
         app = create_app(config)
         app.testing = True
+        share_compiled(app)
         nodes.append(app)
         return app
 

@@ -37,12 +37,16 @@ def postgresql_programs() -> Path | None:
     return Path(found).parent if found else None
 
 
+def memory() -> Path | None:
+    """Return a folder in memory with room for the data of a whole run, if there is one."""
+    folder = Path("/dev/shm")
+    return folder if folder.is_dir() and shutil.disk_usage(folder).free > ROOM else None
+
+
 @contextmanager
 def postgresql_server(programs: Path) -> Iterator[str]:
     """Run a server on a free port; yields its URL without a database."""
-    memory = Path("/dev/shm")
-    has_room = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
-    folder = Path(tempfile.mkdtemp(prefix="jingwei-postgresql-", dir=memory if has_room else None))
+    folder = Path(tempfile.mkdtemp(prefix="jingwei-postgresql-", dir=memory()))
     port = free_port()
     user = _unprivileged_user()
     if user:
