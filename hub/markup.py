@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import sha256
 from typing import IO, Self
 from xml.etree.ElementTree import Element  # Only for its type: nothing is parsed.
@@ -45,9 +46,10 @@ def digest_of(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
+@lru_cache(maxsize=200)  # A text is read many times in a row: cleaning it is a tenth of a page.
 def safe(raw_html: str) -> Markup:
     """Return HTML with nothing in it that acts: no scripts, styles, forms, images or addresses
-    other than plain links. Runs at each show, so that a stricter list counts at once."""
+    other than plain links. Not kept with the text, so that a stricter list counts at once."""
     return Markup(_cleaner.clean(raw_html))  # noqa: S704 - this is where it is made safe.
 
 

@@ -214,8 +214,6 @@ def _moves_on(done: int, stop: threading.Event, pause: float = PAUSE) -> bool:
     """Wait until the journal moves on from a position; False if it stands still for a second."""
     end = time.monotonic() + STILL
     while time.monotonic() < end and not stop.wait(pause):
-        position = log.position()
-        db.session.rollback()  # An open read would keep the database from tidying up.
-        if position != done:
+        if log.position() != done:
             return True
     return False

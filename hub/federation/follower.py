@@ -35,6 +35,7 @@ from hub.federation.harvesting import follower as harvesting
 from hub.federation.health import failure_of
 from hub.federation.protocol import MAX_WAIT, ChannelCursor
 from hub.federation.room import NoRoomError
+from hub.journal import log
 from hub.journal.models import partner_channel
 from hub.registry import service as registry
 from hub.registry.models import Peer, PeerKind
@@ -191,7 +192,7 @@ class Follower:
 
     def _push(self) -> None:
         """Publish to headquarters whatever it lacks; as headquarters, hint to partners."""
-        backoff, heads = Backoff(), None
+        backoff, heads, done = Backoff(), None, 0
         hinted: dict[str, ChannelCursor] = {}
         pause = 0.0
         while not self._rest(pause):
@@ -204,6 +205,9 @@ class Follower:
                     hinted = hint_partners(hinted)
                     pause = SHORTEST
                     continue
+                position = log.position()
+                if heads is not None and position == done:
+                    continue
                 origin = pusher.headquarters()
                 if origin is None:
                     pause = LOOK
@@ -212,6 +216,7 @@ class Follower:
                     if heads is None or pusher.is_behind(heads):
                         heads = pusher.push(origin, heads)
                         backoff.succeed()
+                    done = position
                 except (HubError, SQLAlchemyError) as error:
                     heads, pause = None, backoff.fail(error)
                     logger.warning("push failed", peer=origin, reason=str(error), pause=pause)

@@ -10,7 +10,7 @@ from sqlalchemy import and_, func, select
 
 from hub import clock
 from hub.config import Settings, of_this_node, settings
-from hub.database import db
+from hub.database import connection, db
 from hub.errors import HubError, NotFoundError, mark
 from hub.federation import agreements
 from hub.federation.directory import introduce
@@ -216,13 +216,8 @@ class Watcher:
         pause = threading.Event()
         with app.app_context():
             while self._is_needed(version):
-                heads = {
-                    name: ChannelCursor(epoch, seq)
-                    for name, epoch, seq in db.session.execute(
-                        select(Head.name, Head.epoch, Head.seq)
-                    )
-                }
-                db.session.rollback()
+                rows = connection().execute(select(Head.name, Head.epoch, Head.seq))
+                heads = {name: ChannelCursor(epoch, seq) for name, epoch, seq in rows}
                 with self._moved:
                     if heads != self._heads:
                         self._heads = heads

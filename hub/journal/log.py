@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from hub import clock
 from hub.config import settings
-from hub.database import db, insert_missing, upsert
+from hub.database import connection, db, insert_missing, upsert
 from hub.journal import succession
 from hub.journal.attachments import Attachment
 from hub.journal.models import (
@@ -33,6 +33,8 @@ from hub.journal.models import (
 from hub.journal.signing import ENTRY, RELEASE, node_keys
 from hub.journal.storage import Appended, live_children, store, write_entries
 from hub.journal.verification import VerifiedEntry, VerifiedRelease
+
+_POSITION = select(Head.seq).where(Head.name == JOURNAL)
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def begin_log(head: Head) -> None:
 
 def position() -> int:
     """Return the last position of the journal; 0 when nothing was ever published."""
-    return db.session.scalar(select(Head.seq).where(Head.name == JOURNAL)) or 0
+    return connection().scalar(_POSITION) or 0  # Asked many times a second, also while idle.
 
 
 def released_after(cursor: int, *, limit: int = 500) -> Sequence[Release]:

@@ -217,7 +217,7 @@ def _changed_since(position: int) -> set[UUID]:
     return set(db.session.scalars(newer))
 
 
-_SHOWN: Any = select(
+_SHOWN: Any = select(  # In the order of a hit; then where its snippet may come from.
     Document.id,
     Document.origin,
     Document.kind,
@@ -231,6 +231,7 @@ _SHOWN: Any = select(
     Document.body,
     cast(Document.fields, Text).label("fields"),  # Parsed only when the snippet is in there.
 )
+_WIDTH = len(_SHOWN.selected_columns)
 _NEWEST = select(func.max(Document.position))
 # The conditions are computed for the rows found by their keys and not searched by: an index on
 # one of them would tempt SQLite to read thousands of rows to keep ten.
@@ -244,24 +245,14 @@ _HYDRATED = _SHOWN.add_columns(
 
 
 def _hit(row: Row[Any], score: float, marker: Marker) -> Hit:
-    return Hit(
-        id=row.id,
-        origin=row.origin,
-        kind=row.kind,
-        category=row.category,
-        title=row.title,
-        unit=row.unit,
-        published_at=row.published_at,
-        synced_at=row.synced_at,
-        is_harvested=row.is_harvested,
-        score=score,
-        snippet=marker.cut((row.summary, row.body), _more_texts(row), title=row.title),
-    )
+    *shown, summary, body, fields = row[:_WIDTH]
+    snippet = marker.cut((summary, body), _more_texts(fields), title=row.title)
+    return Hit._make((*shown, score, snippet))
 
 
-def _more_texts(row: Row[Any]) -> Iterator[str]:
+def _more_texts(fields: str) -> Iterator[str]:
     """Yield the texts of the fields; parsing them is left until one is asked for."""
-    yield from indexing.texts_of(json.loads(row.fields))
+    yield from indexing.texts_of(json.loads(fields))
 
 
 def _search_titles(text: str, asked: Search) -> Results:

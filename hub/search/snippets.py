@@ -36,13 +36,19 @@ class Marker:
 
     def mark(self, text: str) -> tuple[Part, ...]:
         """Return the whole text, its words marked; marks that touch become one."""
-        folded, places = analysis.fold_with_places(text)
+        folded, places = self._compared(text)
         marked = bytearray(len(text))
         for word in self._words:
             for start in _finds(folded, word):
                 first, last = places[start], places[start + len(word) - 1]
                 marked[first : last + 1] = b"\1" * (last + 1 - first)
         return tuple(_parts(text, marked))
+
+    def _compared(self, text: str) -> tuple[str, Sequence[int]]:
+        """Return the text as words are compared with, and where its characters are from."""
+        if all(analysis.is_chinese(word) and word in text for word in self._words):
+            return text, range(len(text))  # It is in the script that was asked for.
+        return analysis.fold_with_places(text)
 
     def cut(
         self, texts: Sequence[str], more: Iterable[str] = (), *, title: str = ""
