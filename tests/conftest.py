@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Engine, create_engine, text
@@ -17,6 +18,7 @@ from werkzeug.routing import Rule
 from hub import create_app
 from hub.config import Settings
 from hub.database import Base, db
+from hub.identity.service import passwords
 from tests.servers import memory, postgresql_programs, postgresql_server
 
 MakeNode = Callable[..., Flask]
@@ -111,6 +113,8 @@ def _compile_rules_once() -> None:
 
 
 _compile_rules_once()
+# As fast as argon2 can be, while passwords of the product are slow on purpose.
+passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1)
 gc.set_threshold(50_000)  # Applications are full of cycles; looking for them takes a tenth.
 
 

@@ -30,6 +30,7 @@ from hub.journal.models import GROUP, PUBLIC, EntryFile, Release
 from hub.media import service as media
 from hub.media import stores
 from hub.registry import service as registry
+from tests.conftest import Stage
 from tests.factories import make_person
 from tests.in_process import NodeAdapter, connect, join, origin_of, pair
 from tests.media.bucket import ORIGIN, FakeClient
@@ -64,14 +65,17 @@ class Group:
 
 
 @pytest.fixture
-def group(headquarters: Flask, alpha: Flask, beta: Flask) -> Group:
+def group(stage: Stage) -> Group:
+    nodes = stage("three with a reader", ("headquarters", "alpha", "beta"), _meet)
+    return Group(*nodes, connect(*nodes))
+
+
+def _meet(headquarters: Flask, alpha: Flask, beta: Flask) -> None:
     for node in (alpha, beta):
         join(headquarters, node)
     with beta.app_context(), transaction():
         make_person("reader", Role.READER)
-    group = Group(headquarters, alpha, beta, connect(headquarters, alpha, beta))
-    group.sync()
-    return group
+    Group(headquarters, alpha, beta, connect(headquarters, alpha, beta)).sync()
 
 
 def publish(node: Flask, *channels: str, content: bytes = CONTENT, entry_id: str = "") -> str:
@@ -447,5 +451,5 @@ def in_bucket(node: Flask, monkeypatch: pytest.MonkeyPatch) -> FakeClient:
     monkeypatch.setattr(stores, "s3_client", lambda config: client)
     config = node.extensions["hub.settings"]
     node.extensions["hub.settings"] = replace(config, s3_bucket="files")
-    node.extensions["hub.kept"].pop(stores._make, None)
+    node.extensions.get("hub.kept", {}).pop(stores._make, None)
     return client

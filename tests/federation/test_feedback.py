@@ -24,10 +24,12 @@ from hub.journal.models import Entry, Outgoing
 from hub.journal.signing import ENTRY, node_keys
 from hub.registry import trust
 from hub.registry.models import NodeKey, Reason
+from tests.conftest import Stage
 from tests.factories import make_actor, make_case
 from tests.federation.record import THEIRS
-from tests.federation.test_exchange import Federation, federation
+from tests.federation.test_exchange import Federation, federation, meet
 from tests.federation.test_urls import get, post, refusal
+from tests.in_process import connect
 
 __all__ = ["federation"]
 
@@ -36,10 +38,15 @@ ALPHA, BETA, PARTNER = "https://alpha.test", "https://beta.test", "https://partn
 
 
 @pytest.fixture
-def shared(federation: Federation) -> Federation:
+def shared(stage: Stage) -> Federation:
     """Return four nodes with a case of alpha that the group and globex read."""
-    publish(federation, "partners", ["globex"])
-    return federation
+    nodes = stage("shared case", ("headquarters", "alpha", "beta", "partner"), _share)
+    return Federation(*nodes, connect(*nodes))
+
+
+def _share(*nodes: Flask) -> None:
+    meet(*nodes)
+    publish(Federation(*nodes, connect(*nodes)), "partners", ["globex"])
 
 
 def publish(federation: Federation, visibility: str, partners: list[str] | None = None) -> UUID:

@@ -4,8 +4,6 @@ import html
 import json
 from uuid import uuid4
 
-import pytest
-from flask import Flask
 from sqlalchemy import select
 
 from hub.audit import service as audit
@@ -46,18 +44,7 @@ from tests.federation.test_exchange import (
     quarantine as codes,
 )
 from tests.federation.test_views import administrator
-from tests.in_process import connect, join
 from tests.pages import submit
-
-
-@pytest.fixture
-def group(headquarters: Flask, alpha: Flask, beta: Flask) -> Group:
-    join(headquarters, alpha)
-    join(headquarters, beta)
-    connect(headquarters, alpha, beta)
-    group = Group(headquarters, alpha, beta)
-    group.sync()
-    return group
 
 
 def test_a_fork_freezes_its_issuer_and_keeps_both_versions(group: Group) -> None:

@@ -21,19 +21,13 @@ from tests.factories import make_person
 from tests.federation.record import FIRST, entry, flipped, item, release
 from tests.federation.test_exchange import publish, readdress, titles
 from tests.federation.test_urls import ingest, signed
-from tests.in_process import join, pair
+from tests.in_process import pair
 from tests.pages import csrf_token, sign_in, submit
 
 HELD = "/admin/federation/quarantine"
 PARTNERS = "/admin/federation/partners"
 HEADQUARTERS, ALPHA = "https://headquarters.test", "https://alpha.test"
 ACTIVE = "</pre><script>alert(1)</script><img src=x onerror=alert(1)>"
-
-
-@pytest.fixture
-def hub_and_spoke(headquarters: Flask, alpha: Flask) -> tuple[Flask, Flask]:
-    join(headquarters, alpha)
-    return headquarters, alpha
 
 
 def browser_of(app: Flask, *roles: Role) -> FlaskClient:

@@ -59,19 +59,8 @@ from tests.federation.test_exchange import (
     quarantine as codes,
 )
 from tests.federation.test_views import administrator
-from tests.in_process import connect, join
 
 __all__ = ["federation"]
-
-
-@pytest.fixture
-def group(headquarters: Flask, alpha: Flask, beta: Flask) -> Group:
-    join(headquarters, alpha)
-    join(headquarters, beta)
-    connect(headquarters, alpha, beta)
-    group = Group(headquarters, alpha, beta)
-    group.sync()
-    return group
 
 
 def test_a_publisher_restored_from_a_backup_gets_back_what_it_lost(federation: Federation) -> None:

@@ -19,15 +19,9 @@ from hub.journal.signing import ENTRY, RELEASE, node_keys
 from hub.registry.models import Peer
 from tests.federation.record import FIRST, SECOND, THEIRS, entry, flipped, item, release
 from tests.federation.test_exchange import publish
-from tests.in_process import join, pair
+from tests.in_process import pair
 
 ORIGIN = "https://alpha.test"
-
-
-@pytest.fixture
-def hub_and_spoke(headquarters: Flask, alpha: Flask) -> tuple[Flask, Flask]:
-    join(headquarters, alpha)
-    return headquarters, alpha
 
 
 def client_of(node: Flask) -> PeerClient:
