@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -252,8 +253,13 @@ def claim(release: object, name: str) -> object:
     payload = release.get("p") if isinstance(release, dict) else None
     if not isinstance(payload, str) or len(payload) > 8192:
         return None
+    return _claims(payload).get(name)
+
+
+@lru_cache(maxsize=MAX_ITEMS)  # Each item of a page is asked for many things.
+def _claims(payload: str) -> Mapping[str, object]:
     try:
         value = json.loads(payload)
     except (ValueError, RecursionError):
-        return None
-    return value.get(name) if isinstance(value, dict) else None
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -104,7 +104,7 @@ class Intake:
             revocation.check_counts(key, release)
             self._check_sender(release.statement)
             with self._bench.judging(item, release, self._store):
-                self._check_chain(release.statement)
+                self._check_chain(release)
                 self._check_revision(release)
             entry = self._entry_of(item, release)
         except HubError as error:
@@ -143,8 +143,9 @@ class Intake:
             self._enterprises[iss] = registry.enterprise_of(iss)
         self.sender.check(statement, self.channel, self._enterprises[iss])
 
-    def _check_chain(self, statement: dict[str, Any]) -> None:
+    def _check_chain(self, release: VerifiedRelease) -> None:
         """Refuse what is not the next release of its issuer in this channel."""
+        statement = release.statement
         iss = statement["iss"]
         if iss not in self._chains:
             chain = log.chains_of(iss, [self.channel]).get(self.channel)

@@ -6,7 +6,6 @@ chain, and what is known already is looked at again, since part of it may be los
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import delete, select
 
@@ -21,7 +20,6 @@ from hub.journal import log, repair
 from hub.journal.errors import VerificationError
 from hub.journal.models import PUT, Change, Entry
 from hub.journal.repair import Standing, Taken
-from hub.journal.signing import canonical, digest
 from hub.journal.verification import VerifiedEntry, VerifiedRelease
 
 
@@ -54,10 +52,11 @@ class Restoration(Intake):
             if (str(iss), str(seq), str(named)) not in whole:
                 self._known.discard(claimed_digest(item.release) or "")
 
-    def _check_chain(self, statement: dict[str, Any]) -> None:
+    def _check_chain(self, release: VerifiedRelease) -> None:
         """Refuse what contradicts a release that we hold; any other place in the chain is fine."""
+        statement = release.statement
         place = (statement["iss"], statement["epoch"], statement["seq"])
-        if self._places.get(place) not in {None, digest(canonical(statement))}:
+        if self._places.get(place) not in {None, release.signed.digest}:
             raise VerificationError("fork", f"contradicts release {statement['seq']}")
 
     def _advance(self, release: VerifiedRelease) -> None:

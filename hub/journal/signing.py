@@ -7,6 +7,7 @@ A signed object travels as `{"h": header, "p": payload text, "s": signature}`: t
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class Signed:
     payload: str
     signature: str
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Return the name of the object: SHA-256 of its payload, in lowercase hex."""
         return digest(self.payload)

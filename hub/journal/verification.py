@@ -277,12 +277,8 @@ def _check_parent(document: dict[str, Any]) -> None:
 
 
 def _check_signature(signed: Signed, typ: str, signer: str, find_key: FindKey) -> None:
-    header = parse_strictly(signed.header)
-    if not isinstance(header, dict) or header.keys() != {"alg", "kid", "typ"}:
-        raise VerificationError("bad_header", "the header is not alg, kid and typ")
-    if header["alg"] != "Ed25519" or header["typ"] != typ or not isinstance(header["kid"], str):
-        raise VerificationError("bad_header", "the header is of another algorithm or type")
-    jwk = find_key(signer, header["kid"])
+    kid = _kid_in(signed.header, typ)
+    jwk = find_key(signer, kid)
     if jwk is None:
         raise VerificationError("unknown_key", "no known key of its signer has this kid")
     try:
@@ -293,6 +289,16 @@ def _check_signature(signed: Signed, typ: str, signer: str, find_key: FindKey) -
         _public_key(cast(str, jwk["x"])).verify(signature, covered)
     except (InvalidSignature, ValueError) as error:
         raise VerificationError("bad_signature", "the signature does not hold") from error
+
+
+@lru_cache(maxsize=1024)  # All that is signed with one key has the same header.
+def _kid_in(text: str, typ: str) -> str:
+    header = parse_strictly(text)
+    if not isinstance(header, dict) or header.keys() != {"alg", "kid", "typ"}:
+        raise VerificationError("bad_header", "the header is not alg, kid and typ")
+    if header["alg"] != "Ed25519" or header["typ"] != typ or not isinstance(header["kid"], str):
+        raise VerificationError("bad_header", "the header is of another algorithm or type")
+    return str(header["kid"])
 
 
 @lru_cache(maxsize=1024)
