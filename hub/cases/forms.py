@@ -5,8 +5,10 @@ field that they are about.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
@@ -26,11 +28,12 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import Optional
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
+from hub.cases.errors import IncompleteError, UnknownChoiceError
 from hub.cases.fields import VISIBILITIES, Column, Shape, fields_of
 from hub.cases.fields import Field as Described
 from hub.cases.remarks import LENGTH
 from hub.cases.service import Approval, Secrecy
-from hub.errors import HubError
+from hub.errors import HubError, words
 
 SPARE_ROWS = 2  # Empty rows beneath those that are filled in; saving brings new ones.
 AROUND = ("unit", "visibility", "partners")
@@ -115,6 +118,15 @@ class RemarkForm(FlaskForm):
     text = TextAreaField(lazy_gettext("Your text"), render_kw={"rows": 4, "maxlength": LENGTH})
 
 
+@dataclass(frozen=True)
+class Slip:
+    """What was typed beside a question and not taken, to be shown again with the reason."""
+
+    id: UUID  # Of the question.
+    text: str
+    error: str
+
+
 @cache
 def writing_form(kind: str) -> type[WritingForm]:
     """Return the form for a kind of document."""
@@ -128,11 +140,11 @@ def filled(kind: str, content: Mapping[str, Any], **around: Any) -> WritingForm:
     return writing_form(kind)(formdata=None, data=shown | around)
 
 
-def offer(form: Any, units: Mapping[str, str], partners: list[str]) -> None:
+def offer(form: Any, units: Mapping[str, str], partners: Mapping[str, str]) -> None:
     """Fill in what may be chosen here: units that one writes for, and partners that are known."""
     if "unit" in form:
         form.unit.choices = [SelectChoice(code, name) for code, name in units.items()]
-    form.partners.choices = [SelectChoice(slug, slug) for slug in partners]
+    form.partners.choices = [SelectChoice(slug, name) for slug, name in partners.items()]
     labels = (
         VISIBILITIES if partners else {k: v for k, v in VISIBILITIES.items() if k != "partners"}
     )
@@ -148,12 +160,20 @@ def values_of(form: WritingForm, kind: str) -> dict[str, Any]:
 
 def complain(form: FlaskForm, error: HubError) -> None:
     """Show an error beside the input that it is about, or above the form."""
-    message = gettext(error.message, **error.values) if error.values else gettext(error.message)
-    name = (error.field or "").split(".")[0]
+    message, name = complaint(error), (error.field or "").split(".")[0]
     if name in form and isinstance(form[name].errors, list | tuple):
         form[name].errors = [*form[name].errors, message]
     else:
         form.form_errors.append(message)
+
+
+def complaint(error: HubError) -> str:
+    """Return what is wrong with an input, in words that need no code of a field or choice."""
+    if isinstance(error, UnknownChoiceError):
+        return str(gettext("Please choose one of these."))
+    if isinstance(error, IncompleteError):
+        return str(gettext("Please fill this in."))
+    return words(error)
 
 
 def _input(field: Described) -> Any:

@@ -129,7 +129,8 @@ class ConfirmationForm(AgreementForm):
 
     fingerprint = HiddenField(validators=[DataRequired(), Length(max=100)])
     compared = BooleanField(
-        _("I called the other side, and its fingerprint is the same."), [InputRequired()]
+        _("I called the other side, and its fingerprint is the same."),
+        [InputRequired(_("Tick this once you have compared the fingerprints."))],
     )
 
 
@@ -157,15 +158,13 @@ def confirmation_of(peer: Peer) -> ConfirmationForm:
     """Return the form for confirming a partner, with what it was invited to."""
     zone = ZoneInfo(settings().time_zone)
     ends_at = peer.agreement_ends_at or clock.now() + timedelta(days=365)
-    form = ConfirmationForm(
+    return ConfirmationForm(
         formdata=None,
+        fingerprint=peer.fingerprint,
         ends_on=(ends_at.astimezone(zone) - timedelta(seconds=1)).date(),
         categories=peer.categories,
         channels="public" if peer.shares_public else "partner",
     )
-    for field in form:  # Several such forms may stand on one page.
-        field.id = field.label.field_id = f"{field.name}-{peer.id}"
-    return form
 
 
 def refuse(field: Field, error: HubError) -> None:

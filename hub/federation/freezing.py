@@ -7,6 +7,8 @@ the node that handed it over; that node is named all the same.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,9 +23,10 @@ from hub.errors import NotFoundError
 from hub.federation.models import Frozen, Quarantined
 from hub.federation.protocol import Item, claim
 from hub.journal.errors import VerificationError
-from hub.journal.models import Release
+from hub.journal.models import Entry, Release
 from hub.journal.signing import Signed
 from hub.journal.verification import FindKey, VerifiedRelease, verify_entry
+from hub.registry.service import LATEST
 
 CODES = frozenset({"fork", "equivocation"})
 HELD = "frozen_origin"  # The code of what waits until a person has looked.
@@ -34,6 +37,15 @@ logger = structlog.get_logger()
 
 class NotFrozenError(NotFoundError):
     """Nothing of this node is held back because of what it signed."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One of two releases that can't both be true."""
+
+    statement: dict[str, Any]
+    signed_at: datetime  # As it claims.
+    title: str  # Empty when the text is not here.
 
 
 class Bench:
@@ -129,9 +141,27 @@ def alarms(*, limit: int = SHOWN) -> Sequence[Frozen]:
     return db.session.scalars(statement.limit(limit)).all()
 
 
-def versions_of(frozen: Frozen) -> list[dict[str, Any]]:
-    """Return what the two releases say: the one that we had, and the other."""
-    return [json.loads(json.loads(text)["p"]) for text in (frozen.known, frozen.other)]
+def find(frozen_id: int) -> Frozen:
+    """Return an alarm that nobody has resolved yet.
+
+    :raises NotFrozenError: when there is none.
+    """
+    row = db.session.get(Frozen, frozen_id)
+    if row is None or row.resolved_at is not None:
+        raise NotFrozenError
+    return row
+
+
+def versions_of(frozen: Frozen) -> list[Version]:
+    """Return the two releases: the one that we had, and the other."""
+    found = [json.loads(json.loads(text)["p"]) for text in (frozen.known, frozen.other)]
+    return [Version(statement, *_told(statement)) for statement in found]
+
+
+def _told(statement: dict[str, Any]) -> tuple[datetime, str]:
+    payload = db.session.scalar(select(Entry.payload).where(Entry.digest == statement["digest"]))
+    title = json.loads(payload)["title"] if payload else ""
+    return datetime.fromtimestamp(min(statement["iat"], LATEST - 1), UTC), title
 
 
 def unfreeze(origin: str, *, reason: str, actor_id: UUID | None = None) -> None:

@@ -81,6 +81,9 @@ UNKNOWN = (
     mark("It is tried again by itself. If this stays, tell the other side the code."),
 )
 
+OTHER_KEY = mark("Another key than the pinned one.")
+NO_KEY = mark("It is compared once the address answers.")
+
 
 def code_of(error: Exception) -> str:
     """Return the stable code of a failure: what the peer gave, where it gave one."""
@@ -115,7 +118,7 @@ def lights_of(peer: Peer) -> list[Light]:
     address = _try(lambda: told.update(client.ask("GET", "/.well-known/jingwei", timeout=PATIENCE)))
     lights = [
         _light(mark("Address"), address),
-        Light(mark("Key"), _shows(told, kids), mark("Another key than the pinned one.")),
+        Light(mark("Key"), _shows(told, kids), OTHER_KEY if address is None else NO_KEY),
         Light(mark("Clock"), abs(client.clock_ahead or 0) < CLOCKS_APART, TROUBLES["clock"][1]),
         _light(mark("Receiving"), _try(lambda: client.get("/fed/v1/channels", timeout=PATIENCE))),
     ]

@@ -35,10 +35,6 @@ STATES = {
         mark("The connection is suspended here."),
         mark("It goes on from where it was stopped once an administrator says so."),
     ),
-    PeerState.FROZEN: (
-        mark("The key of this node was revoked."),
-        mark("Invite it again; it joins with another key."),
-    ),
     PeerState.CLOSED: health.TROUBLES["peer_closed"],
 }
 SILENT = (

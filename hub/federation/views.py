@@ -17,10 +17,10 @@ from hub.federation import (
     health,
     hiding,
     joining,
+    labels,
     omissions,
     peering,
     puller,
-    quarantine,
     room,
     standing,
 )
@@ -28,17 +28,15 @@ from hub.federation.forms import (
     ConfirmationForm,
     InvitationForm,
     JoinForm,
-    UnfreezingForm,
     confirmation_of,
     refuse,
 )
-from hub.federation.labels import KIND_LABELS, REASON_LABELS, STATE_LABELS
-from hub.federation.models import Frozen
 from hub.federation.shown import receipts_shown
 from hub.identity import access
 from hub.identity.models import Role
 from hub.journal import succession
 from hub.journal.signing import node_keys
+from hub.registry import names
 from hub.registry.models import Peer, PeerKind, PeerState
 
 blueprint = Blueprint("federation", __name__, template_folder="templates")
@@ -93,32 +91,32 @@ def lights(peer_id: UUID) -> ResponseReturnValue:
     if not puller.is_upstream(peer):
         raise NotFoundError  # It dials us; there is nothing to try from here.
     tried = health.lights_of(peer)
-    return render_template("federation/lights.html", peer=_find(peer_id), lights=tried)
+    kinds = labels.KIND_LABELS
+    return render_template("federation/lights.html", peer=_find(peer_id), lights=tried, kinds=kinds)
 
 
 @blueprint.get("/admin/federation/peers")
 @administrator
 def peers() -> ResponseReturnValue:
     """Show each peer, how the exchange with it stands, and what can be done."""
-    config = settings()
+    config, unfair, alarms = settings(), omissions.by_peer(), freezing.alarms()
+    enterprises = names.enterprise_names()
+    accused = {alarm.origin for alarm in alarms}.union(*unfair.values())
     return render_template(
         "federation/peers.html",
         behind=acknowledgements.lags(),
-        standings=standing.standings(),
+        standings=sorted(standing.standings(), key=lambda each: not each.is_red),
         obstacle=room.obstacle(),
-        omissions=omissions.by_peer(),
-        alarms=[(alarm, freezing.versions_of(alarm)) for alarm in freezing.alarms()],
-        recovering=[row.channel for row in succession.waiting()],
-        unfreezing=UnfreezingForm(formdata=None),
+        omissions=unfair,
+        alarms=alarms,
+        recovering=[labels.channel(row.channel, enterprises) for row in succession.waiting()],
         quota=(config.peer_requests_per_minute, config.peer_entries_per_minute),
         fingerprint=peering.grouped(node_keys().fingerprint),
-        grouped=peering.grouped,
         categories=CATEGORIES,
-        kinds=KIND_LABELS,
-        states=STATE_LABELS,
-        confirmation_of=confirmation_of,
+        enterprises=enterprises,
+        nodes=names.node_names(accused),
+        labels=labels,
         hidden=hiding.reasons(),
-        reasons=REASON_LABELS,
         lease=hiding.LEASE,
     )
 
@@ -148,26 +146,41 @@ def invite() -> ResponseReturnValue:
     return render_template("federation/invite.html", form=form), 400
 
 
+@blueprint.get("/admin/federation/peers/<uuid:peer_id>/confirmation")
+@administrator
+def compare(peer_id: UUID) -> ResponseReturnValue:
+    """Show both fingerprints, and ask whether they were compared and what is agreed."""
+    peer = _find_partner(peer_id)
+    return _comparison(peer, confirmation_of(peer))
+
+
 @blueprint.post("/admin/federation/peers/<uuid:peer_id>/confirmation")
 @administrator
 def confirm(peer_id: UUID) -> ResponseReturnValue:
     """Trust a partner whose fingerprint was compared."""
-    form, origin = ConfirmationForm(), _find(peer_id).origin
-    if form.validate_on_submit():
-        with transaction():
-            peering.confirm(
-                origin,
-                form.fingerprint.data or "",
-                form.agreement(),
-                actor_id=g.actor.person_id,
-            )
-        flash(_("The connection is confirmed."), "success")
-    else:
-        told = _(
-            "Say until when it is agreed, and tick the box once the fingerprints are compared."
-        )
-        flash(told, "warning")
-    return redirect(url_for(".peers"), 303)
+    form, peer = ConfirmationForm(), _find_partner(peer_id)
+    try:
+        if form.validate_on_submit():
+            seen = form.fingerprint.data or ""
+            with transaction():
+                peering.confirm(peer.origin, seen, form.agreement(), actor_id=g.actor.person_id)
+            flash(_("The connection is confirmed."), "success")
+            return redirect(url_for(".peers"), 303)
+    except HubError as error:
+        refuse(form.compared if error.field == "fingerprint" else form.ends_on, error)
+    form.fingerprint.data = peer.fingerprint
+    return _comparison(peer, form), 400
+
+
+def _comparison(peer: Peer, form: ConfirmationForm) -> str:
+    ours = peering.grouped(node_keys().fingerprint)
+    return render_template(
+        "federation/confirmation.html",
+        peer=peer,
+        form=form,
+        ours=ours,
+        theirs=peering.grouped(peer.fingerprint),
+    )
 
 
 @blueprint.post("/admin/federation/peers/<uuid:peer_id>/suspension")
@@ -218,25 +231,6 @@ def receipts(case_id: UUID) -> ResponseReturnValue:
     return render_template(
         "federation/receipts.html", work=work, overview=overview, is_current=is_current
     )
-
-
-@blueprint.post("/admin/federation/frozen/<int:frozen_id>/resolution")
-@administrator
-def unfreeze(frozen_id: int) -> ResponseReturnValue:
-    """Trust a node again that contradicted itself, and try what waited."""
-    form, alarm = UnfreezingForm(), db.session.get(Frozen, frozen_id)
-    if alarm is None:
-        raise NotFoundError
-    origin = alarm.origin
-    if form.validate_on_submit():
-        with transaction():
-            freezing.unfreeze(origin, reason=form.reason.data or "", actor_id=g.actor.person_id)
-        with transaction():  # Locks the journal, which comes before the audit log.
-            quarantine.retry_parked()
-        flash(_("The node is trusted again. What waited is taken in."), "success")
-    else:
-        flash(_("Say what you found out: it stays in the audit trail."), "warning")
-    return redirect(url_for(".peers"), 303)
 
 
 def _find_partner(peer_id: UUID) -> Peer:

@@ -18,9 +18,9 @@ from sqlalchemy import Row, Text, bindparam, cast, func, or_, select
 
 from hub.cases.models import Document
 from hub.cases.service import readable
-from hub.config import of_this_node, settings
+from hub.config import of_this_node
 from hub.database import connection, db
-from hub.registry.models import Node
+from hub.registry import names
 from hub.search import analysis, indexing
 from hub.search.engine import FACETS, BrokenIndexError, Facets, Found, Query, Request
 from hub.search.errors import FarPageError, LongPageError, LongQueryError
@@ -287,5 +287,4 @@ def node_names(results: Results) -> dict[str, str]:
     """Return what people call the nodes that the results come from, by their origins."""
     origins = {hit.origin for hit in results.hits}
     origins |= {value for value, _ in (results.facets or {}).get("origin", [])}
-    rows = db.session.execute(select(Node.origin, Node.name).where(Node.origin.in_(origins)))
-    return {row.origin: row.name for row in rows} | {settings().origin: settings().name}
+    return names.node_names(origins)

@@ -358,12 +358,17 @@ def test_a_question_goes_its_whole_road_by_pages(
     road = f"/questions/{question}"
     review = f"{road}/secrecy-review"
     assert submit(asker, page, review, clear="1", grounds="Fine.").status_code == 403
-    assert submit(reviewer, "/workbench", review, clear="1").status_code == 400
+    blank = submit(reviewer, "/workbench", review, clear="1")
+    assert (blank.status_code, "Say on what grounds" in blank.text) == (400, True)
     assert submit(reviewer, "/workbench", review, clear="1", grounds="Fine.").status_code == 303
     assert "waits for the unit" in asker.get(page).text
     assert "&lt;b&gt;Who&lt;/b&gt; books?" in author.get("/workbench").text
     assert submit(asker, page, f"{road}/acceptance").status_code == 404
     assert submit(author, "/workbench", f"{road}/acceptance").status_code == 303
+    personal = submit(author, page, f"{road}/answers", text="Call 13812345678.")
+    assert personal.status_code == 400
+    assert "Call 13812345678.</textarea>" in personal.text, "nobody types it twice"
+    assert "Name a post instead" in personal.text
     assert submit(author, page, f"{road}/answers", text="The foreman.").status_code == 303
     assert "The foreman." not in alpha.test_client().get(page).text
     with alpha.app_context(), transaction():
@@ -390,7 +395,9 @@ def test_a_declined_question_is_gone_from_the_pages(
     with alpha.app_context(), transaction():
         question = clear(db.session.scalars(select(Feedback.id)).one())
     road = f"/questions/{question}/refusal"
-    assert submit(author, "/workbench", road).status_code == 400, "a reason is needed"
+    blank = submit(author, "/workbench", road)
+    assert blank.status_code == 400, "a reason is needed"
+    assert "Say on what grounds" in blank.text
     assert submit(author, "/workbench", road, reason="Asked before.").status_code == 303
     for page in ("/workbench", f"/cases/{case_id}"):
         assert TEXT not in author.get(page).text

@@ -477,7 +477,7 @@ def test_a_case_is_written_and_reviewed_on_pages(office):
     assert published.status_code == 303
     page = browser(office, "reader").get(published.location)
     assert "Then." in page.text
-    assert "2026.01 to 2026.09" in page.text
+    assert "2026-1 to 2026-9" in page.text
 
 
 def test_a_form_that_is_refused_keeps_what_was_typed_and_says_where(office):

@@ -216,20 +216,23 @@ def test_an_administrator_sees_both_versions_and_lifts_it_with_a_reason(
     serve(group.beta, fork_of(group))
     assert run(group.beta, "status").exit_code == 1
     browser = administrator(group.beta)
-    page = browser.get("/admin/federation/peers")
-    assert "contradicted itself" in page.text
-    assert html.unescape(page.text).count('"seq": 1') == 2
     with group.beta.app_context():
-        place = f"/admin/federation/frozen/{db.session.scalars(select(Frozen.id)).one()}/resolution"
+        evidence = f"/admin/federation/frozen/{db.session.scalars(select(Frozen.id)).one()}"
+    place = f"{evidence}/resolution"
+    peers = browser.get("/admin/federation/peers").text
+    assert "Alpha contradicted itself" in peers
+    assert f'href="{evidence}"' in peers
+    page = browser.get(evidence)
+    assert html.unescape(page.text).count('"seq": 1') == 2
+    assert "What we had" in page.text
     assert group.beta.test_client().post(place).status_code in {302, 400, 401, 403}
-    unknown = submit(
-        browser, "/admin/federation/peers", "/admin/federation/frozen/99/resolution", reason="?"
-    )
+    unknown = submit(browser, evidence, "/admin/federation/frozen/99/resolution", reason="?")
     assert unknown.status_code == 404
-    submit(browser, "/admin/federation/peers", place, reason="")
+    assert submit(browser, evidence, place, reason="").status_code == 400
     assert frozen(group.beta), "not without a reason"
-    submit(browser, "/admin/federation/peers", place, reason="Restored from a backup")
+    submit(browser, evidence, place, reason="Restored from a backup")
     assert frozen(group.beta) == []
+    assert browser.get(evidence).status_code == 404
     with group.beta.app_context():
         lifted = audit.entries(subject=ALPHA)[0]
         assert (lifted.action, lifted.detail["reason"]) == (

@@ -235,6 +235,7 @@ def test_a_harvested_item_says_that_nobody_signed_it_and_where_it_came_from(
     harvest(reader, add(reader, FEED, f"{LIBRARY}/rss", name="水利学会"))
     found = document(reader, "春季清淤")
     assert found.published_at.isoformat() == "2026-03-02T08:00:00+00:00"
+    assert found.category == "", "its term names none"
     page = browser_of(reader, Role.AUTHOR).get(f"/cases/{found.id}").text
     assert "Unsigned: fetched from “水利学会”" in page
     assert f'<a href="{link}" rel="noopener noreferrer nofollow">' in page

@@ -138,7 +138,7 @@ def test_whoever_publishes_meanwhile_is_told_to_wait(group: Group) -> None:
     with group.alpha.app_context():
         assert db.session.get_one(Case, case_id).state == State.SIGNED
     page = administrator(group.alpha).get("/admin/federation/peers")
-    assert "publishes nothing meanwhile in: group" in page.text
+    assert "publishes nothing meanwhile in: cases of the group" in page.text
 
 
 def test_what_was_published_before_headquarters_was_asked_begins_a_new_epoch(

@@ -129,6 +129,35 @@ def test_a_failure_is_told_in_words_with_what_to_do(headquarters, alpha):
     assert "Not everything works yet" in page
 
 
+def test_a_key_is_not_accused_when_nobody_answers(headquarters, alpha):
+    adapter = connect(headquarters, alpha)
+    join(headquarters, alpha)
+    adapter.down.add(origin_of(headquarters))
+    page = administrator(alpha).get(peer_page(alpha, origin_of(headquarters))).text
+    assert "It is compared once the address answers." in page
+    assert "Another key than the pinned one." not in page
+
+
+def test_who_needs_attention_stands_first_and_open(headquarters, alpha, beta):
+    join(headquarters, alpha)
+    join(headquarters, beta)
+    browser = administrator(headquarters)
+    submit(browser, PEERS, peer_page(headquarters, origin_of(beta), "suspension"))
+    page = browser.get(PEERS).text
+    assert "2 connections · 1 needs your attention" in page
+    assert page.index(">Beta</h2>") < page.index(">Alpha</h2>")
+    assert page.count("<details open>") == 1
+
+
+def test_a_key_that_was_revoked_is_said_to_be_the_other_node_s(headquarters, alpha):
+    join(headquarters, alpha)
+    with headquarters.app_context(), transaction():
+        registry.peers()[0].state = PeerState.FROZEN
+    page = administrator(headquarters).get(PEERS).text
+    assert "Its signing key was revoked." in page
+    assert "The key of this node" not in page
+
+
 def test_suspending_stops_a_peer_at_once_and_resuming_lets_it_in_again(headquarters, alpha):
     join(headquarters, alpha)
     browser = administrator(headquarters)
@@ -153,7 +182,14 @@ def test_a_partner_is_confirmed_only_with_the_box_ticked(headquarters, partner):
         [peer] = registry.peers()
         fingerprint = peer.fingerprint
     address = peer_page(headquarters, origin_of(partner), "confirmation")
-    submit(browser, PEERS, address, fingerprint=fingerprint)
+    assert f'href="{address}"' in browser.get(PEERS).text
+    assert peering.grouped(fingerprint) in browser.get(address).text
+    blank = submit(browser, address, fingerprint=fingerprint, ends_on="2099-12-31")
+    assert blank.status_code == 400
+    assert "Tick this once you have compared the fingerprints." in blank.text
+    past = {"compared": "y", "ends_on": "2020-12-31", "channels": "public"}
+    late = submit(browser, address, fingerprint=fingerprint, **past)
+    assert "needs an end date in the future" in late.text
     with headquarters.app_context():
         assert registry.peers()[0].confirmed_at is None
     terms = {"ends_on": "2099-12-31", "categories": ["brand"], "channels": "partner"}
@@ -217,5 +253,5 @@ def test_closing_is_explained_then_done_and_only_for_partners(headquarters, alph
     assert browser.post(own, data={"csrf_token": csrf_token(page)}).status_code == 404
     assert browser.post(path).status_code in {400, 403}
     done = browser.post(path, data={"csrf_token": csrf_token(page)}, follow_redirects=True)
-    assert "peer_closed" in done.text
+    assert "The connection was closed for good." in done.text
     assert browser.get(path).status_code == 404

@@ -115,6 +115,7 @@ def test_a_second_separated_duty_is_refused(
     submit(boss, page, f"{page}/roles", role="auditor", organisation=where)
     second = submit(boss, page, f"{page}/roles", role="security_officer", organisation=where)
     assert second.status_code == 409
+    assert 'id="role-error"' in second.text, "said beside the role"
     assert roles_of(alpha, places["li.na"]) == [Role.AUDITOR]
 
 

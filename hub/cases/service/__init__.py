@@ -11,6 +11,7 @@ from hub.cases.service.feedback import (
     decline,
     may_ask,
     note_refused,
+    subject_of,
     take_in,
     undecided,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "sign",
     "standing_of",
     "steps_of",
+    "subject_of",
     "submit",
     "take_in",
     "to_clear",

@@ -67,7 +67,7 @@ def check_agreed(partners: Sequence[str], fields: dict[str, Any]) -> None:
         is_over = peer.agreement_ends_at is not None and peer.agreement_ends_at <= clock.now()
         is_foreign = peer.categories and fields.get("category") not in peer.categories
         if is_over or is_foreign or peer.state == PeerState.CLOSED:
-            raise NotAgreedError(peer.enterprise)
+            raise NotAgreedError(peer.name)
 
 
 def is_wider(

@@ -154,6 +154,17 @@ def answer(actor: Actor, question_id: UUID, text: str) -> UUID:
     return answered
 
 
+def subject_of(remark_id: UUID) -> UUID:
+    """Return the document that a remark is about.
+
+    :raises NotFoundError: when there is no such remark.
+    """
+    found = db.session.scalar(select(Feedback.document_id).where(Feedback.id == remark_id))
+    if found is None:
+        raise NotFoundError
+    return found
+
+
 def note_refused(digest: str, code: str) -> None:
     """Note that a node on the way refused for good what somebody here said."""
     db.session.execute(

@@ -1,5 +1,6 @@
 """The blueprint of these pages, and what their templates may call."""
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,9 @@ from flask_babel import gettext, ngettext
 from hub import clock
 from hub.cases import fields
 from hub.config import Settings, of_this_node
+from hub.registry import names
+
+_PERIOD = re.compile(r"(\d{4})-(\d\d)/(\d{4})-(\d\d)")
 
 blueprint = Blueprint("cases", __name__, template_folder="../templates")
 
@@ -25,6 +29,12 @@ def day(moment: datetime) -> str:
     return str(
         gettext("%(year)s-%(month)s-%(day)s", year=here.year, month=here.month, day=here.day)
     )
+
+
+@blueprint.app_template_filter("moment")
+def moment_of_day(at: datetime) -> str:
+    """Return a date with its time of day, in the node's time zone."""
+    return f"{day(at)} {at.astimezone(of_this_node(_zone)):%H:%M}"
 
 
 @blueprint.app_template_filter("ago")
@@ -44,9 +54,13 @@ def ago(moment: datetime) -> str:
 
 @blueprint.app_template_filter("months")
 def months(period: str) -> str:
-    """Return a period such as 2026-01/2026-09 in words."""
-    begins, _, ends = period.partition("/")
-    first, last = begins.replace("-", "."), ends.replace("-", ".")
+    """Return a period such as 2026-01/2026-09 in words; any other text as it is."""
+    found = _PERIOD.fullmatch(period)
+    if found is None:
+        return period
+    year, month, last_year, last_month = found.groups()
+    first = gettext("%(year)s-%(month)s", year=year, month=int(month))
+    last = gettext("%(year)s-%(month)s", year=last_year, month=int(last_month))
     return str(gettext("%(first)s to %(last)s", first=first, last=last))
 
 
@@ -54,6 +68,13 @@ def months(period: str) -> str:
 def filesize(size: int) -> str:
     """Return a number of bytes in a unit that people compare."""
     return f"{max(1, size // 1000)} KB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"
+
+
+@blueprint.app_template_filter("enterprises")
+def enterprises(slugs: list[str]) -> str:
+    """Return what people call these enterprises, as a list."""
+    known = names.enterprise_names()
+    return str(gettext(", ")).join(known.get(slug, slug) for slug in slugs)
 
 
 @blueprint.record_once

@@ -16,6 +16,7 @@ from hub.cases.views.workbench import about
 from hub.database import transaction
 from hub.errors import HubError, NotFoundError
 from hub.identity import access
+from hub.registry import names
 
 
 @blueprint.post("/workbench/<uuid:case_id>/submission")
@@ -145,7 +146,7 @@ def _known(error: HubError) -> HubError:
 
 
 def _audience(work: service.Work, form: forms.AudienceForm) -> str:
-    forms.offer(form, {}, service.partner_enterprises())
+    forms.offer(form, {}, names.enterprise_names())
     return render_template("cases/audience.html", work=work, form=form)
 
 

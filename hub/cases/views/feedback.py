@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from hub.cases import forms, service
 from hub.cases.views.blueprint import blueprint
 from hub.cases.views.reading import around
+from hub.cases.views.workbench import bench
 from hub.database import transaction
 from hub.errors import ForbiddenError, HubError, NotFoundError
 from hub.identity import access
@@ -49,8 +50,12 @@ def accept(remark_id: UUID) -> ResponseReturnValue:
 @access.signed_in
 def decline(remark_id: UUID) -> ResponseReturnValue:
     """Let nobody see a question."""
-    with transaction():
-        service.decline(g.actor, remark_id, request.form.get("reason", ""))
+    reason = request.form.get("reason", "")
+    try:
+        with transaction():
+            service.decline(g.actor, remark_id, reason)
+    except HubError as error:
+        return bench(_slip(remark_id, reason, error)), error.status
     flash(_("Declined. Nobody else will see it."), "success")
     return redirect(url_for("cases.workbench"), 303)
 
@@ -59,8 +64,15 @@ def decline(remark_id: UUID) -> ResponseReturnValue:
 @access.signed_in
 def answer(question_id: UUID) -> ResponseReturnValue:
     """Answer a question beside its case."""
-    with transaction():
-        service.answer(g.actor, question_id, request.form.get("text", ""))
+    text = request.form.get("text", "")
+    try:
+        with transaction():
+            service.answer(g.actor, question_id, text)
+    except HubError as error:
+        slip = _slip(question_id, text, error)
+        page = service.find_page(service.subject_of(question_id), audiences(g.actor))
+        shown = around(page, g.actor) | {"slip": slip}
+        return render_template("cases/case.html", **shown), error.status
     flash(_("Kept. It goes out once the secrecy reviewer of your unit has cleared it."), "success")
     return redirect(url_for("cases.workbench"), 303)
 
@@ -70,7 +82,21 @@ def answer(question_id: UUID) -> ResponseReturnValue:
 def review_remark(remark_id: UUID) -> ResponseReturnValue:
     """Let a question or an answer leave its unit, or not."""
     decision = service.Clearance.CLEARED if "clear" in request.form else service.Clearance.REFUSED
-    with transaction():
-        service.review_remark(g.actor, remark_id, decision, request.form.get("grounds", ""))
+    grounds = request.form.get("grounds", "")
+    try:
+        with transaction():
+            service.review_remark(g.actor, remark_id, decision, grounds)
+    except HubError as error:
+        return bench(_slip(remark_id, grounds, error)), error.status
     flash(_("Your decision is recorded."), "success")
     return redirect(url_for("cases.workbench"), 303)
+
+
+def _slip(remark_id: UUID, text: str, error: HubError) -> forms.Slip:
+    """Return what was typed and why it was not taken.
+
+    :raises HubError: the error itself when it is not about what was typed.
+    """
+    if error.status != HubError.status:
+        raise error
+    return forms.Slip(remark_id, text, forms.complaint(error))

@@ -16,6 +16,7 @@ from hub.config import settings
 from hub.identity import access
 from hub.identity.models import Actor, Role
 from hub.identity.service import audiences
+from hub.registry import names
 
 ACTING = (Role.AUTHOR, Role.BRANCH_SECRETARY, Role.SIGNATORY)
 REMOVING = (Role.ADMINISTRATOR, Role.BRANCH_SECRETARY)  # Of what was harvested.
@@ -37,8 +38,9 @@ def show(case_id: UUID) -> ResponseReturnValue:
     try:
         page = service.find_page(case_id, audiences(g.actor))
     except WithdrawnError as error:
-        is_kept = service.is_kept_by(case_id, g.actor)
-        left = {"document": error.document, "is_kept": is_kept}
+        gone, is_kept = error.document, service.is_kept_by(case_id, g.actor)
+        node = names.node_names({gone.origin}).get(gone.origin, gone.origin)
+        left = {"document": gone, "is_kept": is_kept, "node": node}
         return render_template("cases/tombstone.html", **left), 410
     return render_template("cases/case.html", **around(page, g.actor))
 
@@ -51,6 +53,7 @@ def around(page: Row[Any], actor: Actor) -> dict[str, object]:
         "may_ask": actor.is_signed_in and not page.is_harvested and service.may_ask(actor),
         "may_remove": page.is_harvested and any(map(actor.holds, REMOVING)),
         "form": None,
+        "slip": None,
     }
 
 

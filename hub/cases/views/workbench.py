@@ -20,15 +20,21 @@ from hub.errors import HubError, NotFoundError, words
 from hub.identity import access
 from hub.identity.models import Role
 from hub.media.serving import send
+from hub.registry import names
 
 
 @blueprint.get("/workbench")
 @access.signed_in
 def workbench() -> str:
     """List what the caller wrote and what waits for them."""
+    return bench()
+
+
+def bench(slip: forms.Slip | None = None) -> str:
+    """Return the workbench, with what was typed there and not taken."""
     mine, queue = service.works_of(g.actor), service.queue_of(g.actor)
     said = {"undecided": service.undecided(g.actor), "to_clear": service.to_clear(g.actor)}
-    return render_template("cases/workbench.html", mine=mine, queue=queue, **said)
+    return render_template("cases/workbench.html", mine=mine, queue=queue, slip=slip, **said)
 
 
 @blueprint.get("/workbench/new")
@@ -179,7 +185,7 @@ def _known(kind: str | None) -> str:
 
 def _writing(form: forms.WritingForm, kind: str, work: service.Work | None) -> ResponseReturnValue:
     units = {str(unit.id): unit.name for unit in service.units_of(g.actor)}
-    forms.offer(form, units, service.partner_enterprises())
+    forms.offer(form, units, names.enterprise_names())
     listed = fields_of(kind)
     limit = settings().attachment_megabytes
     return render_template(

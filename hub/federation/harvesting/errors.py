@@ -42,7 +42,7 @@ class OtherKindError(SourceError):
     message = mark("There is XML at this address, but not of this kind. It begins with “%(tag)s”.")
 
     def __init__(self, tag: str) -> None:
-        super().__init__(tag=tag[:100])
+        super().__init__(tag=tag.rpartition("}")[2][:100])  # Without its namespace.
 
 
 class UnreadableFeedError(SourceError):

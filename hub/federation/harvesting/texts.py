@@ -13,7 +13,6 @@ from lxml import etree
 from hub.cases.content import LONG_FORM
 from hub.cases.fields import CATEGORIES
 from hub.cases.harvested import Provenance, fields_of
-from hub.cases.importing.bringing import CATEGORY
 from hub.cases.importing.mending import strip_controls
 from hub.cases.importing.shaping import parts_of, title_of, to_markdown
 from hub.config import settings
@@ -89,14 +88,17 @@ def _without_markup(text: str) -> str:
 
 
 def _category(terms: tuple[str, ...]) -> str:
-    """Return the category that one of the terms names, by its code or in this node's language."""
+    """Return the category that one of the terms names, by its code or in this node's language.
+
+    Empty if none does: nobody looks at it here who could correct a guess.
+    """
     with force_locale(settings().locale):
         names = {gettext(label): code for code, label in CATEGORIES.items()}
     for term in terms:
         code = names.get(term.strip(), term.strip())
         if code in CATEGORIES:
             return code
-    return CATEGORY
+    return ""
 
 
 def _tags(terms: tuple[str, ...]) -> list[str]:

@@ -49,7 +49,7 @@ def add() -> ResponseReturnValue:
             return redirect(url_for(".sources"), 303)
     except RefusedError as error:
         told = labels.TROUBLES.get(error.refusal, labels.UNKNOWN)
-        form.url.errors = [*map(_, told), error.refusal]
+        form.url.errors = [*map(_, told), _("(code: %(code)s)", code=error.refusal)]
     except HubError as error:
         refuse(form.url, error)
     return render_template("federation/source.html", form=form), 400

@@ -11,6 +11,7 @@ from wtforms import SelectChoice  # type: ignore[attr-defined]  # Newer than the
 from hub.database import transaction
 from hub.errors import HubError, NotFoundError, mark
 from hub.identity import access, service
+from hub.identity.errors import SeparateDutiesError
 from hub.identity.forms import GrantForm, OrganisationForm, PersonForm
 from hub.identity.labels import LEVEL_LABELS, ROLE_LABELS
 from hub.identity.models import Level, Role
@@ -29,14 +30,24 @@ TASKS = (
     ),
     ("identity.organisations", mark("Organisations"), mark("The tree of units of this node")),
     (
+        "federation.peers",
+        mark("Federation"),
+        mark("Whom this node exchanges cases with, and how that goes"),
+    ),
+    (
         "federation.join",
         mark("Join a federation"),
         mark("With the code from headquarters, in a minute and a half"),
     ),
     (
-        "federation.peers",
-        mark("Other nodes"),
-        mark("Whom this node exchanges cases with, and how that goes"),
+        "oversight.partners",
+        mark("What partners read"),
+        mark("Which cases are open to each partner enterprise at this moment"),
+    ),
+    (
+        "oversight.held_back",
+        mark("Held back"),
+        mark("What other nodes sent and this one did not take in"),
     ),
     (
         "harvesting.sources",
@@ -105,14 +116,19 @@ def person(person_id: UUID) -> ResponseReturnValue:
     return _person(person_id)
 
 
-def _person(person_id: UUID, status: int = 200, password: str | None = None) -> ResponseReturnValue:
+def _person(
+    person_id: UUID,
+    status: int = 200,
+    password: str | None = None,
+    form: GrantForm | None = None,
+) -> ResponseReturnValue:
     found, organisation = administration.find(person_id, by=g.actor)
     page = render_template(
         "identity/person.html",
         person=found,
         organisation=organisation,
         grants=service.grants_of(found),
-        form=GrantForm(organisations=_choices(), formdata=None),
+        form=form or GrantForm(organisations=_choices(), formdata=None),
         password=password,
         role_labels=ROLE_LABELS,
         is_self=found.id == g.actor.person_id,
@@ -125,11 +141,16 @@ def _person(person_id: UUID, status: int = 200, password: str | None = None) -> 
 def grant(person_id: UUID) -> ResponseReturnValue:
     """Give somebody a role."""
     form = GrantForm(organisations=_choices())
-    if form.validate_on_submit():
-        role, where = Role(form.role.data), UUID(form.organisation.data)
+    if not form.validate_on_submit():
+        return _person(person_id, 400, form=form)
+    role, where = Role(form.role.data), UUID(form.organisation.data)
+    try:
         with transaction():
             administration.grant(person_id, role, where, by=g.actor)
-        flash(_("The role is given. They sign in again to use it."), "success")
+    except SeparateDutiesError as error:
+        refuse(form.role, error)
+        return _person(person_id, error.status, form=form)
+    flash(_("The role is given. They sign in again to use it."), "success")
     return redirect(url_for(".person", person_id=person_id), 303)
 
 
