@@ -4,6 +4,8 @@ import gzip
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Thread
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from flask import Flask
 from sqlalchemy import event, select
 
 from hub.database import db, transaction
+from hub.federation import relay
 from hub.federation.client import PeerClient
 from hub.federation.errors import RefusedError
 from hub.federation.models import Quarantined
@@ -22,6 +25,7 @@ from hub.registry.models import Peer
 from tests.federation.record import FIRST, SECOND, THEIRS, entry, flipped, item, release
 from tests.federation.test_exchange import publish
 from tests.in_process import join, pair
+from tests.live import wait_for
 
 ORIGIN = "https://alpha.test"
 
@@ -205,10 +209,20 @@ def test_a_held_request_returns_when_something_is_published(
     publish(headquarters, GROUP)
     with headquarters.app_context():
         heads = {head.name: f"{head.epoch}:{head.seq}" for head in db.session.scalars(select(Head))}
+        watcher = relay.watcher()
     seen = ",".join(f"{name}:{head}" for name, head in heads.items() if name != "journal")
+    started, answers = monotonic(), []
+
+    def wait() -> None:
+        answers.append(get(alpha, "/fed/v1/channels", seen=seen, wait="20"))
+
+    waiting = Thread(target=wait)
+    waiting.start()
+    wait_for(lambda: watcher.held, "the request to be held")
     publish(headquarters, GROUP)
-    answer = get(alpha, "/fed/v1/channels", seen=seen, wait="20")
-    assert {row["ch"]: row["head"] for row in answer["channels"]}[GROUP].endswith(":2")
+    waiting.join(20)
+    assert monotonic() - started < 15
+    assert {row["ch"]: row["head"] for row in answers[0]["channels"]}[GROUP].endswith(":2")
 
 
 @pytest.mark.parametrize(
