@@ -31,8 +31,9 @@ def shown(group: Group, entry_id: str, via: str) -> dict[str, bool]:
     }
     answers = {name: client.get(at, buffered=True) for name, at in addresses.items()}
     found = {name: answer.status_code == 200 for name, answer in answers.items()}
-    for name in ("page", "api", "search", "atom", "oai"):
-        found[name] &= TITLE in answers[name].data or "划好责任区" in str(answers[name].json)
+    found["search"] = answers["search"].json["total"] == 1
+    for name in ("atom", "oai"):
+        found[name] &= TITLE in answers[name].data
     return found | {"blob": ask(group.beta, via)[0] == 200}
 
 
