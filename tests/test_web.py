@@ -3,6 +3,7 @@
 import json
 import re
 from html import unescape
+from threading import Thread
 
 import pytest
 from flask import Flask, abort, redirect, request, url_for
@@ -395,7 +396,12 @@ def test_whoever_waits_for_news_leaves_its_turn_to_others():
                 turns({"who": "works"}, None)
         return []
 
+    def ask() -> None:
+        turns({"who": "waits"}, None)
+        turns({"who": "comes later"}, None)
+
     turns = Turns(answer, 1)
-    turns({"who": "waits"}, None)
-    turns({"who": "comes later"}, None)
+    asking = Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(5)
     assert said == ["waits", "works", "comes later"]

@@ -74,16 +74,17 @@ class Follower:
         self._start_own()
         while not self.stop.wait(LOOK):
             with self.app.app_context():
-                origins = puller.upstream()
+                origins, addressees = puller.upstream(), feedback.dialled()
             self._start_own()
             for origin in origins:
                 self._start(origin, self._pull, origin)
+            for origin in addressees:
+                self._start(f"feedback {origin}", self._send_feedback, origin)
 
     def _start_own(self) -> None:
         for name, work in (
             ("push", self._push),
             ("feeds", self._feed),
-            ("feedback", self._send_feedback),
             ("keep", self._keep),
             ("review", self._review),
             ("harvest", self._harvest),
@@ -221,22 +222,20 @@ class Follower:
                     heads, pause = None, backoff.fail(error)
                     logger.warning("push failed", peer=origin, reason=str(error), pause=pause)
 
-    def _send_feedback(self) -> None:
-        """Send feedback to those whom we dial; whoever fails is left alone for a while."""
-        waits: dict[str, tuple[Backoff, float]] = {}
-        while not self.stop.wait(SHORTEST):
+    def _send_feedback(self, origin: str) -> None:
+        """Send one peer the feedback that waits for it; after a failure leave it alone a while."""
+        backoff, pause = Backoff(), 0.0
+        while not self.stop.wait(pause):
             with self.app.app_context():
-                for origin in feedback.dialled():
-                    backoff, until = waits.get(origin, (Backoff(), 0.0))
-                    if monotonic() < until:
-                        continue
-                    try:
-                        feedback.send(origin)
-                        backoff.succeed()
-                    except (HubError, SQLAlchemyError) as error:
-                        db.session.rollback()
-                        waits[origin] = (backoff, monotonic() + backoff.fail(error))
-                        logger.warning("feedback not sent", peer=origin, reason=str(error))
+                if origin not in feedback.dialled():
+                    return
+                try:
+                    feedback.send(origin)
+                    return
+                except (HubError, SQLAlchemyError) as error:
+                    db.session.rollback()
+                    pause = backoff.fail(error)
+                    logger.warning("feedback not sent", peer=origin, reason=str(error))
 
     def _review(self) -> None:
         """Hide and purge what came from partners, when its time has come."""

@@ -18,20 +18,25 @@ from hub import clock
 from hub.cases import follower as cases_follower
 from hub.cases.models import Document, public_id
 from hub.cases.service import reading
+from hub.config import of_this_node
 from hub.database import db, transaction
 from hub.federation import puller, pusher
 from hub.federation.client import PeerClient
 from hub.federation.errors import PeerError, RefusedError, UnreachableError
 from hub.federation.files import pushing
-from hub.identity.models import Role
+from hub.identity.models import MEMBERS, Role
 from hub.journal import log
 from hub.journal.attachments import Attachment
 from hub.journal.models import GROUP, PUBLIC, EntryFile, Release
 from hub.media import service as media
 from hub.media import stores
 from hub.registry import service as registry
+from hub.search import follower as search
+from hub.search import service as searching
 from tests.conftest import Stage
 from tests.factories import make_person
+from tests.federation.test_quotas import allow
+from tests.federation.test_urls import statements
 from tests.in_process import NodeAdapter, connect, join, origin_of, pair
 from tests.media.bucket import ORIGIN, FakeClient
 from tests.pages import sign_in
@@ -178,6 +183,20 @@ def test_a_hash_alone_opens_nothing(group: Group) -> None:
         assert ask(group.beta, *asked) == absent, "there, but not by this release"
 
 
+def test_a_file_that_is_not_open_costs_what_one_costs_that_is_not_there(group: Group) -> None:
+    publish(group.alpha, GROUP)
+    publish(group.alpha, GROUP, content=b"%PDF-another")
+    group.sync()
+    via = via_of(group.beta)
+    ask(group.beta, via)
+    asked = []
+    for name in (NAME, "0" * 64):
+        with group.headquarters.app_context(), statements() as seen:
+            assert ask(group.beta, via, name)[0] == 404
+        asked.append(seen)
+    assert asked[0] == asked[1]
+
+
 def test_a_partner_gets_files_of_its_channel_only(group: Group, partner: Flask) -> None:
     pair(group.headquarters, partner)
     publish(group.alpha, GROUP)
@@ -258,6 +277,22 @@ def test_what_could_not_be_sent_is_sent_later(group: Group) -> None:
     assert not any("/blobs/" in address for _, address in group.network.seen), "nothing is left"
 
 
+def test_a_file_that_is_throttled_is_sent_afterwards(group: Group) -> None:
+    publish(group.alpha, GROUP)
+    with group.alpha.app_context():
+        pusher.push(HEADQUARTERS)
+    for quota, code in ((1, "throttled"), (100, None)):
+        allow(group.headquarters, peer_requests_per_minute=quota)
+        with group.alpha.app_context():
+            try:
+                pushing.push(HEADQUARTERS)
+                refused = None
+            except RefusedError as error:
+                refused = error.refusal
+        assert refused == code
+        assert holds(group.headquarters) == (code is None)
+
+
 def test_a_release_that_is_held_up_holds_up_no_file_of_another(group: Group) -> None:
     publish(group.alpha, GROUP, content=b"%PDF-first")
     publish(group.alpha, PUBLIC)
@@ -290,6 +325,10 @@ def test_wrong_bytes_are_not_kept_and_the_file_is_flagged(group: Group) -> None:
     assert shown.status_code == 200
     assert "划好责任区" in shown.text, "the case stays readable"
     assert "Not available" in shown.text
+    with group.beta.app_context():
+        search.follow_once()
+        of_this_node(search.Follower).close()
+        assert searching.search("责任区", audiences={MEMBERS}).total == 1, "and is found"
     path.write_bytes(CONTENT)
     group.network.seen.clear()
     assert open_file(group.beta, entry_id).status_code == 502

@@ -19,7 +19,7 @@ from hub.journal.models import Entry
 from hub.journal.signing import RELEASE
 from hub.registry import service as registry
 from hub.registry.models import Node, NodeKey, PeerKind
-from tests.federation.record import FIRST, OTHER, SECOND, THEIRS, entry, release
+from tests.federation.record import FIRST, OTHER, SECOND, THEIRS, entry, item, release
 
 DOCUMENTS = sorted((Path(__file__).parent / "documents").glob("*.json"))
 SENDER = Sender("https://relay.test", PeerKind.HEADQUARTERS, "acme")
@@ -128,13 +128,18 @@ def test_nobody_moves_anothers_entry_by_its_digest(headquarters: Flask) -> None:
 
 
 def test_what_follows_a_forged_release_waits_and_other_chains_go_on(headquarters: Flask) -> None:
+    document = recorded("altered-release")
+    by_another = entry(signer=THEIRS, origin=OTHER, title="另一个节点的")
+    document["items"].append(item(release(by_another, signer=THEIRS, iss=OTHER), by_another))
     with headquarters.app_context():
-        take(recorded("altered-release"))
+        assert take(document) == [*document["outcomes"], None]
         kept = db.session.scalars(select(Quarantined).order_by(Quarantined.id)).all()
-        assert [(row.code, row.is_parked) for row in kept] == [
-            ("not_canonical", False),
-            ("gap", True),
+        assert [(row.code, row.is_parked, row.peer) for row in kept] == [
+            ("not_canonical", False, SENDER.origin),
+            ("gap", True, SENDER.origin),
         ]
+        assert json.loads(kept[0].raw)["release"] == document["items"][0]["release"]
+        assert db.session.scalars(select(Document.title)).all() == ["另一个节点的"]
 
 
 def test_a_replay_after_withdrawal_stays_dead(headquarters: Flask) -> None:

@@ -16,7 +16,7 @@ from hub.cases.models import Document, Feedback, State
 from hub.database import db, transaction
 from hub.federation import feedback, hiding, puller, pusher
 from hub.federation.errors import RefusedError, UnreachableError
-from hub.federation.follower import Follower
+from hub.federation.follower import Backoff, Follower
 from hub.federation.models import Quarantined
 from hub.identity.models import EVERYBODY, MEMBERS, Actor, Role
 from hub.journal import children, log, outbox
@@ -28,6 +28,7 @@ from tests.conftest import Stage
 from tests.factories import make_actor, make_case
 from tests.federation.record import THEIRS
 from tests.federation.test_exchange import Federation, federation, meet
+from tests.federation.test_quotas import allow
 from tests.federation.test_urls import get, post, refusal
 from tests.in_process import connect
 
@@ -182,6 +183,20 @@ def test_a_question_arrives_once_though_its_origin_was_away_and_answers_were_los
         puller.pull(HUB)
     assert states(shared.alpha) == ["received"]
     assert waiting(shared.headquarters) == 0
+
+
+def test_feedback_that_is_throttled_is_kept_and_sent_afterwards(shared: Federation) -> None:
+    allow(shared.headquarters, peer_requests_per_minute=1)
+    ask(shared.beta)
+    get(shared.beta, "/fed/v1/channels")
+    with shared.beta.app_context(), pytest.raises(RefusedError) as caught:
+        feedback.send(HUB)
+    assert (caught.value.answered, caught.value.refusal) == (429, "throttled")
+    assert (waiting(shared.beta), waiting(shared.headquarters)) == (1, 0)
+    allow(shared.headquarters, peer_requests_per_minute=100)
+    with shared.beta.app_context():
+        assert feedback.send(HUB) == 1
+    assert (waiting(shared.beta), waiting(shared.headquarters)) == (0, 1)
 
 
 def test_what_is_repeated_after_it_was_passed_on_arrives_once(shared: Federation) -> None:
@@ -398,15 +413,11 @@ def test_headquarters_restored_from_a_backup_hands_its_mail_out_again(shared: Fe
 
 
 def test_the_follower_sends_what_waits(shared: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
-    stop, send = Event(), feedback.send
-
-    def send_once(origin: str) -> int:
-        stop.set()
-        return send(origin)
-
-    monkeypatch.setattr(feedback, "send", send_once)
+    lost = lose_answers(monkeypatch, shared, feedback.PATH)
+    monkeypatch.setattr(Backoff, "fail", lambda backoff, error: 0.0)
     ask(shared.beta)
-    Follower(shared.beta, stop)._send_feedback()
+    Follower(shared.beta, Event())._send_feedback(HUB)
+    assert len(lost) == 2, "it does not give up"
     assert (waiting(shared.beta), waiting(shared.headquarters)) == (0, 1)
 
 

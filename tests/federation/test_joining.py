@@ -20,6 +20,7 @@ from hub.federation.errors import (
     EnterpriseError,
     ForbiddenAddressError,
     MalformedCodeError,
+    MalformedError,
     NotHeadquartersError,
     OtherFingerprintError,
     RefusedError,
@@ -210,6 +211,16 @@ def test_a_lost_headquarters_is_told_from_a_refusing_one(headquarters, alpha):
     adapter.down.clear()
     accept(alpha, code)
     assert only_peer(alpha).state == PeerState.LIVE
+
+
+def test_a_statement_that_is_over_is_refused(headquarters, alpha, monkeypatch):
+    connect(headquarters, alpha)
+    code = invite(headquarters, alpha, PeerKind.SUBSIDIARY)
+    monkeypatch.setattr(statements, "LIFE", -statements.APART - 1)
+    with pytest.raises(MalformedError, match="that is over"):
+        accept(alpha, code)
+    with alpha.app_context():
+        assert not registry.peers()
 
 
 # The proof

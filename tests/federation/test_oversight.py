@@ -187,6 +187,7 @@ def test_a_bad_text_stays_in_sight_while_its_release_stands(
 ) -> None:
     headquarters, alpha = hub_and_spoke
     publish(headquarters, GROUP, title="设备")
+    publish(headquarters, GROUP, title="同一页里好的")
     with alpha.app_context():
         client = puller.PeerClient.for_peer(db.session.scalars(select(Peer)).one())
         puller._pull_channel(client, "dir", None)
@@ -194,8 +195,11 @@ def test_a_bad_text_stays_in_sight_while_its_release_stands(
         sent = body["items"][0]["entry"]
         sent["p"] = flipped(sent["p"])
         assert puller._take(HEADQUARTERS, puller.parse_page(body, GROUP), None)
+        assert puller.cursor(HEADQUARTERS, GROUP) == f"{body['epoch']}:2", "it holds up nothing"
     assert codes(alpha) == ["other_digest"]
+    assert titles(alpha) == ["同一页里好的"]
     browser = browser_of(alpha, Role.ADMINISTRATOR)
+    assert "1 items" in browser.get("/admin/federation/peers").text
     page = f"{HELD}/{held(alpha)[0]}"
     assert "It is still held back. The text is not the one" in press(browser, page, "retry")
     assert codes(alpha) == ["other_digest"]

@@ -138,10 +138,12 @@ def test_a_batch_that_is_larger_than_the_quota_comes_through(
 
 
 def test_a_peer_has_one_request_held_and_a_second_answered_at_once(
-    hub_and_spokes: tuple[Flask, Flask, Flask],
+    hub_and_spokes: tuple[Flask, Flask, Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headquarters, alpha, beta = hub_and_spokes
     publish(headquarters, GROUP)
+    turns = headquarters.extensions["hub.turns"]  # One request at a time, but for those held.
+    monkeypatch.setattr(turns, "_free", threading.BoundedSemaphore(1))
     with headquarters.app_context():
         watcher = relay.watcher()
         heads = {head.name: f"{head.epoch}:{head.seq}" for head in db.session.scalars(select(Head))}

@@ -4,20 +4,22 @@ from dataclasses import replace
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from hub.cases.models import Document
 from hub.database import db, transaction
 from hub.federation import offering, puller
 from hub.federation.client import PeerClient
 from hub.federation.errors import NotVouchedError, RefusedError
-from hub.federation.protocol import cursor_name
+from hub.federation.models import Quarantined
+from hub.federation.protocol import MAX_VIA, cursor_name
 from hub.journal import log
-from hub.journal.models import DIRECTORY, GROUP, LogItem
+from hub.journal.models import DIRECTORY, GROUP, Head, LogItem, Release
 from hub.journal.signing import node_keys
 from hub.registry import service as registry
 from hub.registry.models import PeerKind, PeerState
 from tests.conftest import Stage
+from tests.federation.test_documents import recorded, take
 from tests.federation.test_exchange import Federation, meet, publish, quarantine, readdress, titles
 from tests.in_process import accept, connect, invite
 
@@ -101,6 +103,80 @@ def test_what_a_relay_left_out_comes_from_headquarters(group):
     assert titles(group.beta) == []
     pull(group.beta, HQ)
     assert titles(group.beta) == ["被漏掉"]
+
+
+def test_what_a_relay_left_out_in_between_is_missed_and_comes_from_headquarters(group):
+    publish(group.headquarters, GROUP, title="被漏掉")
+    pull(group.alpha, HQ)
+    with group.alpha.app_context(), transaction():
+        head = db.session.get_one(Head, GROUP)
+        db.session.execute(delete(LogItem).where(LogItem.channel == GROUP, LogItem.seq == head.seq))
+        head.seq -= 1
+    publish(group.headquarters, GROUP, title="以后")
+    pull(group.alpha, HQ)
+    pull(group.beta, ALPHA)
+    assert quarantine(group.beta) == ["gap"]
+    assert titles(group.beta) == []
+    pull(group.beta, HQ)
+    assert titles(group.beta) == ["以后", "被漏掉"]
+    assert quarantine(group.beta) == []
+
+
+def test_what_a_relay_altered_is_held_in_its_name_and_comes_from_headquarters(group):
+    publish(group.headquarters, GROUP, title="被改动")
+    pull(group.alpha, HQ)
+    with group.alpha.app_context(), transaction():
+        changes = update(Release).where(Release.channel == GROUP).values(signature="A" * 86)
+        db.session.execute(changes)
+    pull(group.beta, ALPHA)
+    with group.beta.app_context():
+        held = db.session.scalars(select(Quarantined)).one()
+        assert (held.code, held.peer) == ("bad_signature", ALPHA)
+    assert titles(group.beta) == []
+    pull(group.beta, HQ)
+    assert titles(group.beta) == ["被改动"]
+
+
+def test_what_goes_round_in_a_ring_of_relays_comes_to_rest(stage):
+    nodes = stage("four", ("headquarters", "alpha", "beta", "partner"), meet)
+    group = Federation(*nodes, connect(*nodes))
+    ring = (group.alpha, group.beta)
+    for node in ring:
+        set_up(node, is_relay=True)
+        with node.app_context():
+            offering.offer_missing()
+    accept(group.beta, invite(group.alpha, group.beta, PeerKind.SIBLING))
+    accept(group.alpha, invite(group.beta, group.alpha, PeerKind.SIBLING))
+    publish(group.headquarters, GROUP, title="转一圈")
+    publish(group.alpha, GROUP, title="也转一圈")
+    for _ in range(3):
+        group.sync()
+    assert [pulled(node) for node in ring] == [0, 0], "nothing is on its way any more"
+    for node in ring:
+        assert titles(node) == ["也转一圈", "转一圈"]
+        assert quarantine(node) == []
+        assert items_of(node) == 2
+
+
+def pulled(node: Flask) -> int:
+    with node.app_context():
+        return sum(puller.pull_all().values())
+
+
+def items_of(node: Flask) -> int:
+    """Return how many items the log of the group holds."""
+    with node.app_context():
+        return db.session.query(LogItem).filter_by(channel=GROUP).count()
+
+
+@pytest.mark.parametrize(("via", "count"), [(MAX_VIA - 1, 1), (MAX_VIA, 0)])
+def test_what_came_through_too_many_nodes_is_read_and_not_offered_on(headquarters, via, count):
+    document = recorded("valid")
+    document["items"] = [document["items"][0] | {"via": via}]
+    with headquarters.app_context():
+        assert take(document) == [None]
+    assert items_of(headquarters) == count
+    assert len(titles(headquarters)) == 1
 
 
 def test_headquarters_is_spared_only_while_the_relay_serves(group):

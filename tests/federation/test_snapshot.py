@@ -165,26 +165,30 @@ def test_what_is_published_meanwhile_follows_from_the_log(
 def test_a_reader_killed_in_the_middle_goes_on_without_doubling(
     headquarters: Flask, reader: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(headquarters)
-    take_batch, done = bootstrap._take_batch, []
+    fill(headquarters, 20)
+    note, noted = bootstrap.note, []
 
-    def die_at_the_third(*values: Any) -> None:
-        if len(done) == 2:
+    def die_with_the_fourth_batch(*values: Any) -> None:
+        if len(noted) == 3:
             raise KeyboardInterrupt
-        take_batch(*values)
-        done.append(values)
+        note(*values)
+        noted.append(values)
 
-    monkeypatch.setattr(bootstrap, "_take_batch", die_at_the_third)
+    monkeypatch.setattr(bootstrap, "note", die_with_the_fourth_batch)
     with pytest.raises(KeyboardInterrupt):
         pull(reader)
     with reader.app_context():
         half = log.position()
-    monkeypatch.setattr(bootstrap, "_take_batch", take_batch)
+    begun = asked(reader, "/snapshot/")
+    assert begun > 1
+    monkeypatch.setattr(bootstrap, "note", note)
     pull(reader)
     assert state(reader) == state(headquarters)
     with reader.app_context():
         held = db.session.scalars(select(Release.digest)).all()
         assert half < log.position() == len(held) == len(set(held))
+    whole = len(get(reader, PATH)["parts"])
+    assert asked(reader, "/snapshot/") == whole + 1, "one part comes twice"
 
 
 def test_a_withdrawn_text_is_in_no_byte_of_any_part(headquarters: Flask, reader: Flask) -> None:

@@ -2,14 +2,19 @@
 
 import gzip
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+from time import monotonic
 from typing import Any
 
 import pytest
 import zstandard
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from hub.database import db, transaction
+from hub.federation import relay
 from hub.federation.client import PeerClient
 from hub.federation.errors import RefusedError
 from hub.federation.models import Quarantined
@@ -20,6 +25,7 @@ from hub.registry.models import Peer
 from tests.federation.record import FIRST, SECOND, THEIRS, entry, flipped, item, release
 from tests.federation.test_exchange import publish
 from tests.in_process import pair
+from tests.live import wait_for
 
 ORIGIN = "https://alpha.test"
 
@@ -108,6 +114,35 @@ def test_a_closed_and_an_unknown_channel_look_the_same(headquarters: Flask, part
     assert len({answer.data for answer in answers}) == 1
 
 
+def test_a_closed_and_an_unknown_channel_cost_the_same(headquarters: Flask, partner: Flask) -> None:
+    pair(headquarters, partner)
+    publish(headquarters, GROUP)
+    client = headquarters.test_client()
+    asked: list[list[str]] = []
+    for name in ("group", "partner:nobody"):
+        path = f"/fed/v1/channels/{name}/items"
+        headers = proven(partner, path)
+        with headquarters.app_context(), statements() as seen:
+            client.get(path, headers=headers)
+        asked.append(seen)
+    assert asked[0] == asked[1]
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Collect the statements that reach the database of the current application."""
+    seen: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
+        seen.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+
+
 def test_a_cursor_of_another_log_is_gone(hub_and_spoke: tuple[Flask, Flask]) -> None:
     _, alpha = hub_and_spoke
     assert refusal(alpha, "/fed/v1/channels/dir/items", after="other:1") == (410, "cursor_gone")
@@ -168,10 +203,20 @@ def test_a_held_request_returns_when_something_is_published(
     publish(headquarters, GROUP)
     with headquarters.app_context():
         heads = {head.name: f"{head.epoch}:{head.seq}" for head in db.session.scalars(select(Head))}
+        watcher = relay.watcher()
     seen = ",".join(f"{name}:{head}" for name, head in heads.items() if name != "journal")
+    started, answers = monotonic(), []
+
+    def wait() -> None:
+        answers.append(get(alpha, "/fed/v1/channels", seen=seen, wait="20"))
+
+    waiting = Thread(target=wait)
+    waiting.start()
+    wait_for(lambda: watcher.held, "the request to be held")
     publish(headquarters, GROUP)
-    answer = get(alpha, "/fed/v1/channels", seen=seen, wait="20")
-    assert {row["ch"]: row["head"] for row in answer["channels"]}[GROUP].endswith(":2")
+    waiting.join(20)
+    assert monotonic() - started < 15
+    assert {row["ch"]: row["head"] for row in answers[0]["channels"]}[GROUP].endswith(":2")
 
 
 @pytest.mark.parametrize(
@@ -194,13 +239,15 @@ def test_pages_are_packed_as_the_reader_understands(
 
 def test_a_good_item_is_accepted_once(hub_and_spoke: tuple[Flask, Flask]) -> None:
     headquarters, alpha = hub_and_spoke
-    good = signed(alpha)
-    assert ingest(alpha, good) == (1, [])
-    assert ingest(alpha, good) == (1, [])
+    good = {"ch": GROUP, "items": [signed(alpha)]}
+    first = post(alpha, "/fed/v1/ingest", good)
+    assert [row["seq"] for row in first["accepted"]] == [1]
+    assert ingest(alpha, signed(alpha, 2)) == (1, [])
+    assert post(alpha, "/fed/v1/ingest", good) == first, "at the place that it has"
     with headquarters.app_context():
-        assert len(db.session.scalars(select(Release).where(Release.iss == ORIGIN)).all()) == 1
+        assert len(db.session.scalars(select(Release).where(Release.iss == ORIGIN)).all()) == 2
     head = get(alpha, "/fed/v1/ingest/head")["heads"]
-    assert head == {GROUP: "k3v9:1"}
+    assert head == {GROUP: "k3v9:2"}
 
 
 def test_a_forged_item_is_quarantined_and_the_rest_taken_in(

@@ -1,15 +1,28 @@
 """Appending, and following with a cursor."""
 
 import threading
+from time import monotonic
 from uuid import uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
-from hub.database import db, transaction
+from hub import clock
+from hub.database import db, for_writing, transaction
 from hub.journal import log
-from hub.journal.models import GROUP, JOURNAL, LOCAL, Chain, Entry, Head, Live, LogItem, Release
+from hub.journal.models import (
+    GROUP,
+    JOURNAL,
+    LOCAL,
+    Chain,
+    Cursor,
+    Entry,
+    Head,
+    Live,
+    LogItem,
+    Release,
+)
 
 
 def publish(*channels: str, entry_id: str | None = None, rev: int = 1) -> str:
@@ -127,6 +140,23 @@ def test_a_cursor_moves_with_the_transaction_that_it_belongs_to(node: Flask) -> 
     with pytest.raises(ZeroDivisionError):
         fail()
     assert log.read_cursor("search") == "5"
+
+
+def test_a_transaction_that_is_held_open_elsewhere_delays_nobody(node: Flask) -> None:
+    """One that writes on PostgreSQL; on SQLite, where there is one writer, one that reads."""
+    with db.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN")
+            connection.execute(select(Release)).all()
+        else:
+            connection = connection.execution_options(**for_writing())
+            row = {"name": "elsewhere", "value": "1", "moved_at": clock.now()}
+            connection.execute(insert(Cursor).values(row))
+        started = monotonic()
+        with transaction():
+            publish(GROUP)
+        assert [release.position for release in log.released_after(0)] == [1]
+        assert monotonic() - started < 1
 
 
 def test_concurrent_publishers_lose_nothing_at_a_reader_with_a_cursor(node: Flask) -> None:
