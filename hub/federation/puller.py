@@ -5,7 +5,16 @@ from typing import Any
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
-from hub.federation import bootstrap, closing, feedback, hiding, omissions, resuming, room
+from hub.federation import (
+    bootstrap,
+    checkpoints,
+    closing,
+    feedback,
+    hiding,
+    omissions,
+    resuming,
+    room,
+)
 from hub.federation.client import PeerClient
 from hub.federation.errors import MalformedError, RefusedError
 from hub.federation.protocol import (
@@ -46,30 +55,24 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
     if peer is None:
         return 0
     client, peer_kind, enterprise = PeerClient.for_peer(peer), peer.kind, peer.enterprise
-    seen = _seen(peer)
+    seen, asks = _seen(peer), checkpoints.are_due(peer)
     wait = 0 if room.obstacle() else wait  # What it would bring could not be taken in.
     db.session.rollback()  # No transaction is held while the peer holds our request.
     partner = enterprise if peer_kind == PeerKind.PARTNER else None
-    answer = _ask(client, seen, wait, partner)
+    answer = _ask(client, seen, wait, partner, asks)
     if "closure" in answer:
         with transaction():
             closing.receive(peer_origin, answer["closure"])
         return 0
-    offered = _offered(client, answer)
-    try:
-        count = sum(
-            _pull_channel(client, channel, parse_cursor(head))
-            for channel, head in offered
-            if head != seen.get(channel, "0")
-        )
-    except HubError:
-        _note_offers(peer_origin, offered)
-        raise
+    count = _pull_channels(client, _offered(client, answer), seen)
     if count or has_early() or omissions.are_due():
         with transaction():
             retry_parked()
     if peer_kind == PeerKind.HEADQUARTERS:
         count += feedback.fetch(client, answer.get("feedback"))
+    if asks:
+        with transaction():
+            checkpoints.keep(peer_origin, answer.get("checkpoints"), _channels_of(peer_kind))
     hiding.note_poll(peer_origin)
     return count
 
@@ -111,10 +114,19 @@ def cursor(peer_origin: str, channel: str) -> str | None:
     return log.read_cursor(cursor_name(peer_origin, channel))
 
 
+def must_have_all(peer_origin: str) -> bool:
+    """Say whether a peer should serve all that our headquarters has: itself, or our relay."""
+    return peer_origin in {registry.anchors().get(settings().enterprise), settings().relay}
+
+
 def expected(peer: Peer) -> list[str]:
     """Return the channels of which a peer may have served us something."""
+    return _channels_of(peer.kind)
+
+
+def _channels_of(kind: str) -> list[str]:
     foreign = [partner_channel(settings().enterprise), PUBLIC]
-    return foreign if peer.kind == PeerKind.PARTNER else [DIRECTORY, GROUP, *foreign]
+    return foreign if kind == PeerKind.PARTNER else [DIRECTORY, GROUP, *foreign]
 
 
 def _seen(peer: Peer) -> dict[str, str]:
@@ -127,10 +139,12 @@ def _seen(peer: Peer) -> dict[str, str]:
 
 
 def _ask(
-    client: PeerClient, seen: dict[str, str], wait: int, partner: str | None
+    client: PeerClient, seen: dict[str, str], wait: int, partner: str | None, asks: bool
 ) -> dict[str, Any]:
     """Return the channels that are open to us; hide a partner that says our agreement ended."""
     params = {"seen": ",".join(f"{channel}:{at}" for channel, at in seen.items())}
+    if asks:
+        params["checkpoints"] = "1"
     if wait:
         params["wait"] = str(wait)
     try:
@@ -154,6 +168,19 @@ def _offered(client: PeerClient, answer: dict[str, Any]) -> list[tuple[str, str]
         channel = parse_channel(str(row.get("ch")))
         found.append((channel, str(parse_cursor(str(row.get("head"))) or "0")))
     return sorted(found, key=lambda pair: (pair[0] != DIRECTORY, not pair[0].startswith(PARTNER)))
+
+
+def _pull_channels(client: PeerClient, offered: list[tuple[str, str]], seen: dict[str, str]) -> int:
+    """Take in what moved; return the items."""
+    try:
+        return sum(
+            _pull_channel(client, channel, parse_cursor(head))
+            for channel, head in offered
+            if head != seen.get(channel, "0")
+        )
+    except HubError:
+        _note_offers(client.origin, offered)
+        raise
 
 
 def _pull_channel(client: PeerClient, channel: str, head: ChannelCursor | None) -> int:
