@@ -35,7 +35,8 @@ from hub.registry.models import Peer, PeerKind
 
 CHECKPOINT = "jw-checkpoint+jws"
 EACH = timedelta(minutes=1)  # Between two of headquarters, and between two questions for them.
-LATE = timedelta(minutes=10)  # Twice as long as headquarters is spared by those behind a relay.
+FRESH = timedelta(minutes=5)  # What comes through an honest relay is younger.
+LATE = timedelta(minutes=10)  # Also for headquarters while it is spared: twice as long as that.
 NEWEST = 200  # Items of a log whose issuers are named.
 MOST = 100  # Of one answer.
 LARGEST = 96 * 1024  # Bytes: as many issuers with the longest names.
@@ -78,16 +79,20 @@ def sign_due() -> None:
     Also where nothing has moved, so that its age says whether word of headquarters comes through.
     A follower's step: opens its own transaction.
     """
-    config = settings()
-    own = select(func.max(KeptCheckpoint.signed_at)).where(KeptCheckpoint.peer == config.origin)
-    last = db.session.scalar(own)
-    if not config.is_headquarters or (last and abs(clock.now() - last) < EACH):
+    config, now = settings(), clock.now()
+    if not config.is_headquarters:
         return
-    channels = [DIRECTORY, GROUP, partner_channel(config.enterprise), PUBLIC]
+    columns = select(KeptCheckpoint.channel, KeptCheckpoint.signed_at)
+    own = db.session.execute(columns.where(KeptCheckpoint.peer == config.origin))
+    fresh = {channel for channel, signed_at in own if abs(now - signed_at) < EACH}
+    channels = {DIRECTORY, GROUP, partner_channel(config.enterprise), PUBLIC}
+    due = relay.heads_of(channels - fresh).keys()
+    if not due:
+        return
     with transaction():
         unsettled = bootstrap.open_channels()
         rows = []
-        for channel, head in relay.heads_of(channels).items():
+        for channel, head in relay.heads_of(due).items():
             ends = {} if channel in unsettled else _ends(channel, head)
             rows.append(_row(config.origin, _sign(channel, head, ends)))
         upsert(KeptCheckpoint, rows, keys=("peer", "channel"))
@@ -147,6 +152,18 @@ def parse(text: str) -> Checkpoint:
     return _read(Signed(parts["h"], parts["p"], parts["s"]), json.loads(parts["p"]))
 
 
+def are_told(peer_origin: str, channel: str) -> bool:
+    """Say whether a peer ever handed on a checkpoint of a channel."""
+    return db.session.get(KeptCheckpoint, (peer_origin, channel)) is not None
+
+
+def come_through(peer_origin: str) -> bool:
+    """Say whether a peer still hands on new ones of each channel, if it ever did."""
+    mine = select(func.min(KeptCheckpoint.signed_at)).where(KeptCheckpoint.peer == peer_origin)
+    oldest = db.session.scalar(mine)
+    return oldest is None or clock.now() - oldest < FRESH
+
+
 def ages() -> dict[str, dict[str, int]]:
     """Return how old is what each peer last brought: its origin → channel → seconds."""
     columns = select(KeptCheckpoint.peer, KeptCheckpoint.channel, KeptCheckpoint.signed_at)
@@ -180,7 +197,7 @@ def _ends(channel: str, head: ChannelCursor) -> dict[str, list[str]]:
     )
     chains = (
         select(Chain)
-        .join(Release, and_(Release.digest == Chain.digest, ~Release.is_held))
+        .join(Release, Release.digest == Chain.digest)
         .join(LogItem, LogItem.position == Release.position)
         .where(Chain.channel == channel, Chain.iss.in_(issuers), stands)
     )

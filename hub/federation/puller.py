@@ -43,10 +43,11 @@ UPSTREAM = (PeerKind.HEADQUARTERS, PeerKind.SIBLING, PeerKind.PARTNER)  # Whom w
 HELD = MAX_WAIT + 30  # Seconds after which a held request counts as lost.
 
 
-def pull(peer_origin: str, *, wait: int = 0) -> int:
+def pull(peer_origin: str, *, wait: int = 0, is_lacking: bool = False) -> int:
     """Take in all that a peer offers us now; return how many items it served.
 
     :param wait: seconds to hold the request when there is nothing new; at most 25.
+    :param is_lacking: take from headquarters also what our relay is left to bring.
     :raises PeerError: when the peer does not answer as it should; all that was taken in before
         stays, and the next pull goes on from there.
     :raises NoRoomError: when this node can't hold more for now; the cursors stay.
@@ -64,7 +65,8 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
         with transaction():
             closing.receive(peer_origin, answer["closure"])
         return 0
-    count = _pull_channels(client, _offered(client, answer), seen)
+    leaves = not is_lacking and is_spared(peer_origin)
+    count = _pull_channels(client, _offered(client, answer), seen, leaves)
     if count or has_early() or omissions.are_due():
         with transaction():
             retry_parked()
@@ -96,7 +98,8 @@ def is_spared(peer_origin: str) -> bool:
     """Say whether we read from a relay in place of this peer, our headquarters, for now.
 
     It is still asked from time to time: so it learns how far we are, and we what the relay left
-    out. When the relay fails, all is as without it.
+    out. When the relay fails, or no word of headquarters comes through it any more, all is as
+    without it.
     """
     peer, via = registry.find_peer(peer_origin), registry.find_peer(settings().relay)
     return (
@@ -106,6 +109,7 @@ def is_spared(peer_origin: str) -> bool:
         and via.state == PeerState.LIVE
         and is_upstream(via)
         and via.failing_since is None
+        and checkpoints.come_through(via.origin)
     )
 
 
@@ -170,11 +174,13 @@ def _offered(client: PeerClient, answer: dict[str, Any]) -> list[tuple[str, str]
     return sorted(found, key=lambda pair: (pair[0] != DIRECTORY, not pair[0].startswith(PARTNER)))
 
 
-def _pull_channels(client: PeerClient, offered: list[tuple[str, str]], seen: dict[str, str]) -> int:
+def _pull_channels(
+    client: PeerClient, offered: list[tuple[str, str]], seen: dict[str, str], leaves: bool
+) -> int:
     """Take in what moved; return the items."""
     try:
         return sum(
-            _pull_channel(client, channel, parse_cursor(head))
+            _pull_channel(client, channel, parse_cursor(head), leaves)
             for channel, head in offered
             if head != seen.get(channel, "0")
         )
@@ -183,11 +189,19 @@ def _pull_channels(client: PeerClient, offered: list[tuple[str, str]], seen: dic
         raise
 
 
-def _pull_channel(client: PeerClient, channel: str, head: ChannelCursor | None) -> int:
-    """Take in pages until one is short, a snapshot first where needed; return the items."""
+def _pull_channel(
+    client: PeerClient, channel: str, head: ChannelCursor | None, leaves: bool = False
+) -> int:
+    """Take in pages until one is short, a snapshot first where needed; return the items.
+
+    :param leaves: what is lacking to our relay, if it hands on what shows that something lacks.
+    """
     peer_origin, count, gone = client.origin, 0, 0
     if cursor(peer_origin, channel) is None or is_spared(peer_origin):
         resuming.resume(client, channel)
+    is_begun = bootstrap.is_open(peer_origin, channel)
+    if leaves and not is_begun and checkpoints.are_told(settings().relay, channel):
+        return 0
     is_far = head is not None and head.seq > FAR and cursor(peer_origin, channel) is None
     if is_far or bootstrap.is_unfinished(peer_origin, channel):
         count += _bootstrap(client, channel)

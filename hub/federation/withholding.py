@@ -94,7 +94,7 @@ def _read_again(source: str, channel: str, *, is_asked: bool) -> bool:
     with transaction():
         log.drop_cursor(cursor_name(source, channel))
     try:
-        puller.pull(source)
+        puller.pull(source, is_lacking=True)
     except PeerError as error:
         if is_asked:
             raise

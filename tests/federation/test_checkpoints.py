@@ -17,6 +17,7 @@ from hub.federation import (
     checkpoints,
     freezing,
     omissions,
+    peering,
     puller,
     pusher,
     quarantine,
@@ -39,7 +40,7 @@ from tests.federation.contradictions import sign
 from tests.federation.test_exchange import Federation, publish, readdress, titles
 from tests.federation.test_exchange import quarantine as codes
 from tests.federation.test_keys import Time
-from tests.federation.test_relays import group, pull, set_up
+from tests.federation.test_relays import group, is_spared, pull, set_up
 from tests.federation.test_status import open_metrics, scrape, status
 from tests.federation.test_views import administrator
 from tests.in_process import NodeAdapter
@@ -157,6 +158,10 @@ def test_headquarters_signs_its_logs_each_minute_although_nothing_moves(group, t
     time.move(timedelta(seconds=1))
     sign_due(group.headquarters)
     assert kept(group.headquarters, HQ) == first | {"iat": first["iat"] + 60}
+    with group.headquarters.app_context(), transaction():
+        db.session.execute(delete(KeptCheckpoint).where(KeptCheckpoint.channel == GROUP))
+    sign_due(group.headquarters)
+    assert kept(group.headquarters, HQ), "what is new is signed at once"
     sign_due(group.alpha)
     assert kept(group.alpha, ALPHA) == {}, "nobody else signs"
 
@@ -172,16 +177,29 @@ def test_of_a_long_log_the_issuers_of_its_newest_items_are_named(group, time, mo
     assert kept(group.headquarters, HQ)["ends"].keys() == {HQ}
 
 
-def test_a_relay_hands_on_what_it_got_byte_for_byte_to_whom_a_channel_is_open(group, time):
+def test_no_ends_are_named_while_headquarters_takes_in_a_snapshot(group, time):
+    publish(group.headquarters, GROUP)
+    with group.headquarters.app_context(), transaction():
+        log.move_cursor(f"settle {GROUP} https://partner.test", "e:1")
     sign_due(group.headquarters)
-    told = ask(group.beta, HQ, checkpoints="1")["checkpoints"]
+    assert kept(group.headquarters, HQ)["ends"] == {}
+    assert kept(group.headquarters, HQ, "dir")["ends"].keys() == {HQ}
+
+
+def test_a_relay_hands_on_what_it_got_byte_for_byte_to_whom_a_channel_is_open(group, time):
+    def told_by(peer: str, node: Flask = group.beta) -> list[Any]:
+        told = ask(node, peer, checkpoints="1")["checkpoints"]
+        return sorted(told, key=lambda wire: wire["p"])
+
+    sign_due(group.headquarters)
+    told = told_by(HQ)
     assert "checkpoints" not in ask(group.beta, HQ)
-    assert ask(group.beta, ALPHA, checkpoints="1")["checkpoints"] == []
+    assert told_by(ALPHA) == []
     pull(group.alpha, HQ)
-    assert ask(group.beta, ALPHA, checkpoints="1")["checkpoints"] == told
+    hand_over(group.alpha, BETA, say(group.headquarters, iat=clock.timestamp() - 60))
+    assert told_by(ALPHA) == told, "the newest of each"
     assert {json.loads(wire["p"])["ch"] for wire in told} >= {"dir", PUBLIC}
-    theirs = ask(group.partner, HQ, checkpoints="1")["checkpoints"]
-    assert {json.loads(wire["p"])["ch"] for wire in theirs} == {PUBLIC}
+    assert {json.loads(wire["p"])["ch"] for wire in told_by(HQ, group.partner)} == {PUBLIC}
 
 
 def test_a_held_request_is_answered_with_what_was_signed_meanwhile(group, time, monkeypatch):
@@ -190,17 +208,20 @@ def test_a_held_request_is_answered_with_what_was_signed_meanwhile(group, time, 
     assert ask(group.beta, HQ, seen=seen, wait="25", checkpoints="1")["checkpoints"]
 
 
-def test_a_reader_asks_once_a_minute(group, time):
-    def asked() -> int:
-        return sum("checkpoints=1" in url for _, url in group.network.seen)
+def asked(group: Federation) -> int:
+    return sum("checkpoints=1" in url for _, url in group.network.seen)
 
-    before = asked()
+
+def test_a_reader_asks_once_a_minute_and_never_a_partner(group, time):
+    before = asked(group)
+    pull(group.headquarters, "https://partner.test")
+    assert asked(group) == before
     for _ in range(3):
         pull(group.beta, ALPHA)
-    assert asked() == before + 1
+    assert asked(group) == before + 1
     time.move(timedelta(seconds=60))
     pull(group.beta, ALPHA)
-    assert asked() == before + 2
+    assert asked(group) == before + 2
 
 
 def test_a_relay_that_withholds_the_newest_is_named_and_it_comes_from_headquarters(group, time):
@@ -218,6 +239,35 @@ def test_a_relay_that_withholds_the_newest_is_named_and_it_comes_from_headquarte
     a_minute(group, time)
     assert codes(group.beta) == ["withheld"], "named once"
     assert alarms(group.beta) == []
+
+
+def test_what_a_relay_may_still_bring_is_left_to_it_so_that_it_is_named(group, time):
+    publish(group.headquarters, GROUP, title="以前")
+    a_minute(group, time)
+    publish(group.headquarters, GROUP, title="被扣下")
+    pull(group.alpha, HQ)
+    withhold(group.alpha)
+    a_minute(group, time)
+    assert pull(group.beta, HQ) == 0
+    with group.beta.app_context():
+        first = puller.cursor(HQ, GROUP)
+    assert first.endswith(":1"), "headquarters learns how far it is"
+    a_minute(group, time)
+    assert (titles(group.beta), named(group.beta)) == (["以前", "被扣下"], {ALPHA: [HQ]})
+
+
+def test_headquarters_is_read_when_its_word_no_longer_comes_through_the_relay(group, time):
+    a_minute(group, time)
+    publish(group.headquarters, GROUP, title="被扣下")
+    time.move(timedelta(seconds=299))
+    assert is_spared(group.beta)
+    assert pull(group.beta, HQ) == 0
+    time.move(timedelta(seconds=1))
+    assert not is_spared(group.beta)
+    assert pull(group.beta, HQ) == 1
+    assert titles(group.beta) == ["被扣下"]
+    a_minute(group, time)
+    assert is_spared(group.beta)
 
 
 def test_a_relay_that_claims_a_head_and_serves_nothing_up_to_it_is_named(group, time):
@@ -269,6 +319,17 @@ def test_while_headquarters_is_away_the_relay_is_named_all_the_same(group, time)
     a_minute(group, time)
     assert titles(group.beta) == ["被扣下"]
     assert named(group.beta) == {ALPHA: [HQ]}
+
+
+def test_a_headquarters_that_is_suspended_here_is_not_asked(group, time):
+    publish(group.headquarters, GROUP)
+    pull(group.alpha, HQ)
+    withhold(group.alpha)
+    with group.beta.app_context(), transaction():
+        peering.suspend(HQ)
+    for _ in range(2):
+        a_minute(group, time)
+    assert (titles(group.beta), named(group.beta)) == ([], {ALPHA: [HQ]})
 
 
 def test_an_honest_relay_is_never_named(group, time):
@@ -393,8 +454,10 @@ def test_while_nothing_is_fetched_nobody_is_judged(group, time, monkeypatch):
     pull(group.alpha, HQ)
     with monkeypatch.context() as patch:
         patch.setattr(room, "free_bytes", lambda folder: 0)
+        times = asked(group)
         with pytest.raises(HubError):
             follow(group.beta, ALPHA)
+        assert asked(group) == times
     assert kept(group.beta, ALPHA) == before
     for _ in range(2):
         a_minute(group, time)
@@ -507,7 +570,8 @@ def test_a_headquarters_that_signs_two_logs_is_found_where_its_words_meet(group,
     page = administrator(group.beta).get("/admin/federation/peers").text
     assert "What it publishes is still taken in" in page
     publish(group.headquarters, GROUP, title="照常接收")
-    pull(group.beta, HQ)
+    pull(group.alpha, HQ)
+    pull(group.beta, ALPHA)
     assert titles(group.beta) == ["照常接收"]
 
 
@@ -556,16 +620,38 @@ def test_a_contradiction_is_told_once_and_again_only_for_something_new(group, ti
     assert len(alarms(group.beta)) == 1
 
 
+def seek(node: Flask, wire: dict[str, str]) -> None:
+    """Let a node seek what a checkpoint names that came by way of alpha before the newest."""
+    with node.app_context():
+        with transaction():
+            row = db.session.get_one(KeptCheckpoint, (ALPHA, GROUP))
+            row.before = json.dumps(wire)
+        withholding.look(ALPHA)
+
+
+def test_what_was_signed_of_a_log_that_is_no_more_is_not_sought(group, time):
+    publish(group.headquarters, GROUP)
+    a_minute(group, time)
+    place, digest = end_of(group.beta, HQ)
+    further = {HQ: [f"{place}9", digest]}
+    for before in (
+        {"epoch": "old", "ends": further},
+        {"seq": 9999, "ends": further},
+        {"ends": {HQ: ["old:9", digest]}},
+    ):
+        seek(group.beta, say(group.headquarters, **before))
+        assert (named(group.beta), alarms(group.beta)) == ({}, []), before
+    seek(group.beta, say(group.headquarters, ends=further))
+    assert named(group.beta) == {ALPHA: [HQ], HQ: [HQ]}
+
+
 def test_another_release_in_the_place_that_was_signed_is_an_alarm(group, time):
     publish(group.headquarters, GROUP)
     a_minute(group, time)
     place, _ = end_of(group.beta, HQ)
-    lie = say(group.headquarters, ends={HQ: [place, "0" * 64]}, iat=clock.timestamp() + 1)
-    with group.beta.app_context(), transaction():
-        row = db.session.get(KeptCheckpoint, (ALPHA, GROUP))
-        row.before = json.dumps(lie)
+    lie = say(group.headquarters, ends={HQ: [place, "0" * 64]})
+    seek(group.beta, lie)
     with group.beta.app_context():
-        withholding.look(ALPHA)
         assert json.loads(json.loads(freezing.alarms()[0].known)["p"])["iss"] == HQ
         assert json.loads(freezing.alarms()[0].other) == lie
     assert alarms(group.beta) == [(HQ, "two_logs", ALPHA)]
