@@ -10,7 +10,16 @@ from hub.application import Turns
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError, InvalidError
-from hub.federation import acknowledgements, closing, feedback, protocol, relay, rewinding, rotation
+from hub.federation import (
+    acknowledgements,
+    checkpoints,
+    closing,
+    feedback,
+    protocol,
+    relay,
+    rewinding,
+    rotation,
+)
 from hub.federation.packing import pack
 from hub.federation.receiving import Intake
 from hub.federation.sender import Sender
@@ -54,10 +63,12 @@ def describe() -> Response:
 def channels() -> Response:
     """List the channels open to the caller; with `wait`, once one of them has moved.
 
+    With `checkpoints`, what headquarters signed of them last, which nobody is woken for.
     Whom we closed the door on gets the signed closure instead, here and nowhere else.
     """
     seen = protocol.parse_seen(request.args.get("seen", ""))
     seconds = min(whole_number("wait", 0), protocol.MAX_WAIT)
+    asks = whole_number("checkpoints", 0)
     acknowledgements.note(g.peer, seen)
     granted = relay.granted_channels(g.peer)
     if seconds and granted:
@@ -71,9 +82,10 @@ def channels() -> Response:
         granted = relay.granted_channels(g.peer)
     if (closure := closing.told_to(g.peer)) is not None:
         return answer({"channels": [], "closure": closure})
+    more = {"checkpoints": checkpoints.told(granted)} if asks else {}  # Before the heads.
     heads, mail = relay.heads_of(granted), feedback.waiting_for(g.peer.origin)
     listed = [{"ch": name, "head": str(heads[name]) if name in heads else "0"} for name in granted]
-    return answer({"channels": listed} | ({"feedback": mail} if mail else {}))
+    return answer({"channels": listed} | more | ({"feedback": mail} if mail else {}))
 
 
 @blueprint.get("/fed/v1/channels/<channel>/items")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, or_, select
 
 from hub.cases.service import reading
 from hub.config import settings
@@ -26,7 +26,7 @@ from hub.federation.protocol import MAX_ITEMS, Item, claim
 from hub.federation.restoring import Ends, Restoration
 from hub.federation.sender import sender_of
 from hub.journal import log, repair
-from hub.journal.models import PUT, Head, Live
+from hub.journal.models import PUT, Cursor, Head, Live
 from hub.registry import service as registry
 from hub.registry.models import Peer
 
@@ -86,6 +86,14 @@ def is_settling(peer_origin: str, channel: str) -> bool:
 def is_open(peer_origin: str, channel: str) -> bool:
     """Say whether anything of a bootstrap is still to be done."""
     return is_unfinished(peer_origin, channel) or is_settling(peer_origin, channel)
+
+
+def open_channels() -> set[str]:
+    """Return the channels in which something of a bootstrap is still to be done."""
+    names = select(Cursor.name).where(
+        or_(Cursor.name.like("snapshot %"), Cursor.name.like("settle %"))
+    )
+    return {name.split(" ")[1] for name in db.session.scalars(names)}
 
 
 def note(peer_origin: str, channel: str, items: Sequence[Item]) -> None:

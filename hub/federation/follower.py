@@ -16,6 +16,7 @@ from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
 from hub.federation import (
+    checkpoints,
     feedback,
     hiding,
     offering,
@@ -25,6 +26,7 @@ from hub.federation import (
     relay,
     retention,
     snapshot,
+    withholding,
 )
 from hub.federation.backoff import SHORTEST, Backoff
 from hub.federation.client import PeerClient
@@ -127,6 +129,7 @@ class Follower:
         """Pull and return the number of items; pause and return None when that failed."""
         try:
             count = puller.pull(origin, wait=0 if puller.is_spared(origin) else MAX_WAIT)
+            withholding.look(origin)
             reconciling.compare_due(origin)
         except NoRoomError as error:
             logger.warning("pull pauses", peer=origin, reason=str(error))
@@ -163,11 +166,14 @@ class Follower:
                     pass
 
     def _keep(self) -> None:
-        """Keep what we offer tidy: no snapshot with a withdrawn text, no log without an end."""
+        """Keep what we offer signed and tidy: no snapshot with a withdrawn text, no log without an
+        end.
+        """
         tidied_at = monotonic() - TIDYING
         while not self.stop.wait(SWEEP):
             with self.app.app_context():
                 try:
+                    checkpoints.sign_due()
                     snapshot.sweep()
                     if monotonic() - tidied_at >= TIDYING:
                         retention.compact()

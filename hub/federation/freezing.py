@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from hub import clock
 from hub.audit import service as audit
@@ -29,7 +29,9 @@ from hub.journal.verification import FindKey, VerifiedRelease, verify_entry
 from hub.registry.service import LATEST
 
 CODES = frozenset({"fork", "equivocation"})
+TWO_LOGS = "two_logs"  # Of a headquarters that signed what its logs can't both hold.
 HELD = "frozen_origin"  # The code of what waits until a person has looked.
+IS_FROZEN = and_(Frozen.resolved_at.is_(None), Frozen.code.in_(CODES))
 SHOWN = 100
 
 logger = structlog.get_logger()
@@ -55,9 +57,7 @@ class Bench:
         self._served_by, self._find_key = served_by, find_key
         claims = [claim(item.release, "iss") for item in items if item.release]
         issuers = {iss for iss in claims if isinstance(iss, str) and iss.isprintable()}
-        open_cases = select(Frozen.origin).where(
-            Frozen.origin.in_(issuers), Frozen.resolved_at.is_(None)
-        )
+        open_cases = select(Frozen.origin).where(Frozen.origin.in_(issuers), IS_FROZEN)
         self._frozen = set(db.session.scalars(open_cases))
 
     @contextmanager
@@ -109,36 +109,68 @@ def freeze(release: VerifiedRelease, code: str, *, served_by: str) -> bool:
     known = _contradicted(statement, release.signed.digest)
     if known is None or statement["iss"] == settings().origin or _was_seen(release):
         return False
+    before = Signed(known.header, known.payload, known.signature)
+    place = (statement["iss"], statement["ch"], code)
+    _raise_alarm(*place, served_by=served_by, known=before, other=release.signed)
+    return True
+
+
+def accuse(
+    headquarters: str, channel: str, *, served_by: str, known: Signed, other: Signed
+) -> None:
+    """Tell people that a headquarters signed something of its log that another signed thing denies.
+
+    It freezes nobody: no release is in doubt, and `dir` must go on, which says whose key was lost.
+    Told once, until a person has looked, and the same never again. The caller owns the transaction.
+    """
+    is_told = or_(
+        Frozen.resolved_at.is_(None),
+        Frozen.known == _as_text(known),
+        Frozen.digest == other.digest,
+    )
+    same = and_(Frozen.origin == headquarters, Frozen.channel == channel, Frozen.code == TWO_LOGS)
+    if db.session.scalar(select(Frozen.id).where(same, is_told).limit(1)) is None:
+        place = (headquarters, channel, TWO_LOGS)
+        _raise_alarm(*place, served_by=served_by, known=known, other=other)
+
+
+def _raise_alarm(
+    origin: str, channel: str, code: str, *, served_by: str, known: Signed, other: Signed
+) -> None:
     row = Frozen(
-        origin=statement["iss"],
-        channel=statement["ch"],
+        origin=origin,
+        channel=channel,
         code=code,
         served_by=served_by,
-        known=_as_text(Signed(known.header, known.payload, known.signature)),
-        other=_as_text(release.signed),
-        digest=release.signed.digest,
+        known=_as_text(known),
+        other=_as_text(other),
+        digest=other.digest,
         frozen_at=clock.now(),
     )
     db.session.add(row)
     db.session.flush()
     audit.record(
-        "origin.frozen",
+        "origin.frozen" if code in CODES else "origin.contradicted",
         actor_id=None,
-        subject=row.origin,
-        channel=row.channel,
+        subject=origin,
+        channel=channel,
         code=code,
         served_by=served_by,
         known=known.digest,
-        other=row.digest,
+        other=other.digest,
     )
-    logger.error("origin frozen", origin=row.origin, code=code, served_by=served_by)
-    return True
+    logger.error("contradiction", origin=origin, code=code, served_by=served_by)
 
 
 def alarms(*, limit: int = SHOWN) -> Sequence[Frozen]:
-    """Return who is frozen and why, newest first."""
+    """Return who contradicted itself and how, newest first; see `accuse` for who is not frozen."""
     statement = select(Frozen).where(Frozen.resolved_at.is_(None)).order_by(Frozen.id.desc())
     return db.session.scalars(statement.limit(limit)).all()
+
+
+def frozen() -> set[str]:
+    """Return the nodes of which nothing more is taken in for now."""
+    return set(db.session.scalars(select(Frozen.origin).where(IS_FROZEN)))
 
 
 def find(frozen_id: int) -> Frozen:
@@ -153,13 +185,14 @@ def find(frozen_id: int) -> Frozen:
 
 
 def versions_of(frozen: Frozen) -> list[Version]:
-    """Return the two releases: the one that we had, and the other."""
+    """Return the two signed things: the one that we had, and the other."""
     found = [json.loads(json.loads(text)["p"]) for text in (frozen.known, frozen.other)]
     return [Version(statement, *_told(statement)) for statement in found]
 
 
 def _told(statement: dict[str, Any]) -> tuple[datetime, str]:
-    payload = db.session.scalar(select(Entry.payload).where(Entry.digest == statement["digest"]))
+    named = select(Entry.payload).where(Entry.digest == statement.get("digest"))
+    payload = db.session.scalar(named)
     title = json.loads(payload)["title"] if payload else ""
     return datetime.fromtimestamp(min(statement["iat"], LATEST - 1), UTC), title
 

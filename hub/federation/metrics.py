@@ -100,6 +100,15 @@ def _of_peers(found: list[standing.Standing]) -> Iterator[Metric]:
     yield _each("peer_lag_items", "Items that a peer offers and we lack.", items)
     yield _each("peer_lag_seconds", "Seconds since we last took in something of these.", seconds)
     yield _each("peer_contact_seconds", "Seconds since the last contact.", silence)
+    ages = GaugeMetricFamily(
+        "jingwei_checkpoint_seconds",
+        "Seconds since headquarters signed what a peer last handed on.",
+        labels=["peer", "channel"],
+    )
+    for each in found:
+        for channel, age in each.checkpoints.items():
+            ages.add_metric([each.peer.origin, channel], age)
+    yield ages
 
 
 def _of_quarantine(held: dict[str, Held]) -> Iterator[Metric]:

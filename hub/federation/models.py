@@ -82,7 +82,8 @@ class Receipt(Base):
 class Frozen(Base):
     """A node that signed two things of which only one can be true; both are kept as evidence.
 
-    Until a person has looked, nothing more of it is taken in or offered on.
+    Until a person has looked, nothing more of it is taken in or offered on. Whoever keeps two
+    logs (code two_logs) is not frozen: no release is in doubt.
     """
 
     __tablename__ = "frozen"
@@ -90,15 +91,27 @@ class Frozen(Base):
     id: Mapped[int] = mapped_column(Position, primary_key=True, autoincrement=True)
     origin: Mapped[str] = mapped_column(String(255))
     channel: Mapped[str] = mapped_column(String(80))
-    code: Mapped[str] = mapped_column(String(40))  # fork or equivocation.
+    code: Mapped[str] = mapped_column(String(40))  # fork, equivocation or two_logs.
     served_by: Mapped[str] = mapped_column(String(255))  # The node that handed us the second.
-    known: Mapped[str] = mapped_column(Text)  # The release that we had, as JSON of h, p and s.
-    other: Mapped[str] = mapped_column(Text)  # The release that contradicts it, likewise.
+    known: Mapped[str] = mapped_column(Text)  # What we had, as JSON of h, p and s.
+    other: Mapped[str] = mapped_column(Text)  # What contradicts it, likewise.
     digest: Mapped[str] = mapped_column(String(64))  # Of the other.
     frozen_at: Mapped[datetime]
     resolved_at: Mapped[datetime | None]
 
     __table_args__ = (UniqueConstraint("origin", "digest"),)
+
+
+class KeptCheckpoint(Base):
+    """What headquarters last signed of its log of a channel, as one peer, or we, handed it on."""
+
+    __tablename__ = "checkpoint"
+
+    peer: Mapped[str] = mapped_column(String(255), primary_key=True)  # Its origin.
+    channel: Mapped[str] = mapped_column(String(80), primary_key=True)
+    signed: Mapped[str] = mapped_column(Text)  # As JSON of h, p and s.
+    signed_at: Mapped[datetime]  # As it says.
+    before: Mapped[str | None] = mapped_column(Text)  # The last one, until what it says was sought.
 
 
 class Listed(Base):

@@ -14,6 +14,7 @@ from hub.journal import log
 SHOWN = 100
 PATIENCE = timedelta(minutes=1)  # For which an earlier release may be on its way.
 GAP, OMITTED = "gap", "omitted"
+WITHHELD = "withheld"  # Signed by headquarters, and not served; see `withholding`.
 
 logger = structlog.get_logger()
 
@@ -21,7 +22,9 @@ logger = structlog.get_logger()
 def by_peer(*, limit: int = SHOWN) -> dict[str, list[str]]:
     """Return whose releases each peer left out: its origin → theirs."""
     statement = (
-        select(Quarantined.peer, Quarantined.iss).where(Quarantined.code == OMITTED).distinct()
+        select(Quarantined.peer, Quarantined.iss)
+        .where(Quarantined.code.in_((OMITTED, WITHHELD)))
+        .distinct()
     )
     found: dict[str, list[str]] = {}
     for peer, iss in db.session.execute(statement.order_by(Quarantined.iss).limit(limit)):
@@ -48,7 +51,7 @@ def judge(row: Quarantined) -> None:
     if row.code != GAP or row.quarantined_at > clock.now() - PATIENCE:
         return
     same = (Quarantined.channel == row.channel, Quarantined.iss == row.iss)
-    if _exists(*same, Quarantined.seq < row.seq, Quarantined.code.not_in((GAP, OMITTED))):
+    if _exists(*same, Quarantined.seq < row.seq, Quarantined.code.not_in((GAP, OMITTED, WITHHELD))):
         return  # What stands before did come, and has a row and a reason of its own.
     if not _exists(*same, Quarantined.peer == row.peer, Quarantined.code == OMITTED):
         log.drop_cursor(cursor_name(row.peer, row.channel))

@@ -5,7 +5,16 @@ from typing import Any
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
-from hub.federation import bootstrap, closing, feedback, hiding, omissions, resuming, room
+from hub.federation import (
+    bootstrap,
+    checkpoints,
+    closing,
+    feedback,
+    hiding,
+    omissions,
+    resuming,
+    room,
+)
 from hub.federation.client import PeerClient
 from hub.federation.errors import MalformedError, RefusedError
 from hub.federation.protocol import (
@@ -34,10 +43,11 @@ UPSTREAM = (PeerKind.HEADQUARTERS, PeerKind.SIBLING, PeerKind.PARTNER)  # Whom w
 HELD = MAX_WAIT + 30  # Seconds after which a held request counts as lost.
 
 
-def pull(peer_origin: str, *, wait: int = 0) -> int:
+def pull(peer_origin: str, *, wait: int = 0, is_lacking: bool = False) -> int:
     """Take in all that a peer offers us now; return how many items it served.
 
     :param wait: seconds to hold the request when there is nothing new; at most 25.
+    :param is_lacking: take from headquarters also what our relay is left to bring.
     :raises PeerError: when the peer does not answer as it should; all that was taken in before
         stays, and the next pull goes on from there.
     :raises NoRoomError: when this node can't hold more for now; the cursors stay.
@@ -46,30 +56,25 @@ def pull(peer_origin: str, *, wait: int = 0) -> int:
     if peer is None:
         return 0
     client, peer_kind, enterprise = PeerClient.for_peer(peer), peer.kind, peer.enterprise
-    seen = _seen(peer)
+    seen, asks = _seen(peer), checkpoints.are_due(peer)
     wait = 0 if room.obstacle() else wait  # What it would bring could not be taken in.
     db.session.rollback()  # No transaction is held while the peer holds our request.
     partner = enterprise if peer_kind == PeerKind.PARTNER else None
-    answer = _ask(client, seen, wait, partner)
+    answer = _ask(client, seen, wait, partner, asks)
     if "closure" in answer:
         with transaction():
             closing.receive(peer_origin, answer["closure"])
         return 0
-    offered = _offered(client, answer)
-    try:
-        count = sum(
-            _pull_channel(client, channel, parse_cursor(head))
-            for channel, head in offered
-            if head != seen.get(channel, "0")
-        )
-    except HubError:
-        _note_offers(peer_origin, offered)
-        raise
+    leaves = not is_lacking and is_spared(peer_origin)
+    count = _pull_channels(client, _offered(client, answer), seen, leaves)
     if count or has_early() or omissions.are_due():
         with transaction():
             retry_parked()
     if peer_kind == PeerKind.HEADQUARTERS:
         count += feedback.fetch(client, answer.get("feedback"))
+    if asks:
+        with transaction():
+            checkpoints.keep(peer_origin, answer.get("checkpoints"), _channels_of(peer_kind))
     hiding.note_poll(peer_origin)
     return count
 
@@ -93,7 +98,8 @@ def is_spared(peer_origin: str) -> bool:
     """Say whether we read from a relay in place of this peer, our headquarters, for now.
 
     It is still asked from time to time: so it learns how far we are, and we what the relay left
-    out. When the relay fails, all is as without it.
+    out. When the relay fails, or no word of headquarters comes through it any more, all is as
+    without it.
     """
     peer, via = registry.find_peer(peer_origin), registry.find_peer(settings().relay)
     return (
@@ -103,6 +109,7 @@ def is_spared(peer_origin: str) -> bool:
         and via.state == PeerState.LIVE
         and is_upstream(via)
         and via.failing_since is None
+        and checkpoints.come_through(via.origin)
     )
 
 
@@ -111,10 +118,19 @@ def cursor(peer_origin: str, channel: str) -> str | None:
     return log.read_cursor(cursor_name(peer_origin, channel))
 
 
+def must_have_all(peer_origin: str) -> bool:
+    """Say whether a peer should serve all that our headquarters has: itself, or our relay."""
+    return peer_origin in {registry.anchors().get(settings().enterprise), settings().relay}
+
+
 def expected(peer: Peer) -> list[str]:
     """Return the channels of which a peer may have served us something."""
+    return _channels_of(peer.kind)
+
+
+def _channels_of(kind: str) -> list[str]:
     foreign = [partner_channel(settings().enterprise), PUBLIC]
-    return foreign if peer.kind == PeerKind.PARTNER else [DIRECTORY, GROUP, *foreign]
+    return foreign if kind == PeerKind.PARTNER else [DIRECTORY, GROUP, *foreign]
 
 
 def _seen(peer: Peer) -> dict[str, str]:
@@ -127,10 +143,12 @@ def _seen(peer: Peer) -> dict[str, str]:
 
 
 def _ask(
-    client: PeerClient, seen: dict[str, str], wait: int, partner: str | None
+    client: PeerClient, seen: dict[str, str], wait: int, partner: str | None, asks: bool
 ) -> dict[str, Any]:
     """Return the channels that are open to us; hide a partner that says our agreement ended."""
     params = {"seen": ",".join(f"{channel}:{at}" for channel, at in seen.items())}
+    if asks:
+        params["checkpoints"] = "1"
     if wait:
         params["wait"] = str(wait)
     try:
@@ -156,11 +174,34 @@ def _offered(client: PeerClient, answer: dict[str, Any]) -> list[tuple[str, str]
     return sorted(found, key=lambda pair: (pair[0] != DIRECTORY, not pair[0].startswith(PARTNER)))
 
 
-def _pull_channel(client: PeerClient, channel: str, head: ChannelCursor | None) -> int:
-    """Take in pages until one is short, a snapshot first where needed; return the items."""
+def _pull_channels(
+    client: PeerClient, offered: list[tuple[str, str]], seen: dict[str, str], leaves: bool
+) -> int:
+    """Take in what moved; return the items."""
+    try:
+        return sum(
+            _pull_channel(client, channel, parse_cursor(head), leaves)
+            for channel, head in offered
+            if head != seen.get(channel, "0")
+        )
+    except HubError:
+        _note_offers(client.origin, offered)
+        raise
+
+
+def _pull_channel(
+    client: PeerClient, channel: str, head: ChannelCursor | None, leaves: bool = False
+) -> int:
+    """Take in pages until one is short, a snapshot first where needed; return the items.
+
+    :param leaves: what is lacking to our relay, if it hands on what shows that something lacks.
+    """
     peer_origin, count, gone = client.origin, 0, 0
     if cursor(peer_origin, channel) is None or is_spared(peer_origin):
         resuming.resume(client, channel)
+    is_begun = bootstrap.is_open(peer_origin, channel)
+    if leaves and not is_begun and checkpoints.are_told(settings().relay, channel):
+        return 0
     is_far = head is not None and head.seq > FAR and cursor(peer_origin, channel) is None
     if is_far or bootstrap.is_unfinished(peer_origin, channel):
         count += _bootstrap(client, channel)

@@ -11,8 +11,8 @@ from sqlalchemy.orm import defer
 from hub.audit import service as audit
 from hub.database import db
 from hub.errors import HubError, NotFoundError, mark
-from hub.federation import omissions, relay, shelf
-from hub.federation.models import Frozen, Quarantined
+from hub.federation import freezing, omissions, relay, shelf
+from hub.federation.models import Quarantined
 from hub.federation.protocol import Item
 from hub.federation.receiving import PARKED, Intake, Outcome
 from hub.federation.sender import Sender, sender_of
@@ -126,10 +126,9 @@ def retry_parked() -> int:
     What waits for a frozen node is left alone. Called in a transaction of its own after anything
     was taken in, and once a gap has lasted.
     """
-    frozen = select(Frozen.origin).where(Frozen.resolved_at.is_(None))
     rows = db.session.scalars(
         select(Quarantined)
-        .where(Quarantined.is_parked, Quarantined.iss.not_in(frozen))
+        .where(Quarantined.is_parked, Quarantined.iss.not_in(freezing.frozen()))
         .order_by(Quarantined.channel, Quarantined.iss, Quarantined.seq)
         .limit(MOST_RETRIED)
     ).all()
@@ -143,6 +142,8 @@ def retry_parked() -> int:
 
 def _try(row: Quarantined, peer: Peer) -> Outcome:
     """Hand an item to the ordinary intake, and keep or drop its row by what became of it."""
+    if row.code == omissions.WITHHELD:  # Evidence, and nothing that could be taken in.
+        return Outcome(row.digest, row.code, row.reason)
     raw = json.loads(row.raw)
     item = Item(0, raw["release"], raw["entry"], row.via)
     outcome = Intake(_sender_of(peer), row.channel).take([item])[0]

@@ -2,6 +2,7 @@
 
 from hub.federation import freezing, room, standing
 from hub.federation.harvesting import service as harvesting
+from hub.federation.models import Frozen
 
 
 def report() -> tuple[list[str], bool]:
@@ -9,11 +10,16 @@ def report() -> tuple[list[str], bool]:
     obstacle, alarms = room.obstacle(), freezing.alarms()
     found, sources = standing.standings(), harvesting.sources()
     lines = [f"RED  {obstacle} {obstacle.fix}"] if obstacle else []
-    lines += [f"RED  {a.origin} is frozen: {a.code}, served by {a.served_by}" for a in alarms]
+    lines += [f"RED  {_said_of(a)}: {a.code}, served by {a.served_by}" for a in alarms]
     lines += ["\n     ".join(_lines_of(each)) for each in found] or ["This node stands alone."]
     lines += [_line_of(shown) for shown in sources]
     is_red = any(each.is_red for each in found) or any(shown.trouble for shown in sources)
     return lines, bool(obstacle or alarms or is_red)
+
+
+def _said_of(alarm: Frozen) -> str:
+    is_frozen = alarm.code in freezing.CODES
+    return f"{alarm.origin} {'is frozen' if is_frozen else 'contradicts itself'}"
 
 
 def _line_of(shown: harvesting.Shown) -> str:
@@ -37,6 +43,9 @@ def _lines_of(each: standing.Standing) -> list[str]:
     ]
     if lag:
         lines.insert(2, f"lag: {lag.items} items, {lag.seconds} s")
+    if each.checkpoints:
+        told = ", ".join(f"{channel} {age} s ago" for channel, age in each.checkpoints.items())
+        lines.append(f"checkpoints signed: {told}")
     if each.trouble:
         lines.append(f"{each.trouble.code}: {each.trouble.what} {each.trouble.fix}")
     return lines

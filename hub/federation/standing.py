@@ -12,7 +12,7 @@ from sqlalchemy import or_, select
 from hub import clock
 from hub.database import db
 from hub.errors import HubError, mark
-from hub.federation import health, omissions, puller, quarantine, relay
+from hub.federation import checkpoints, health, omissions, puller, quarantine, relay
 from hub.federation.protocol import cursor_name, offer_name, parse_cursor
 from hub.federation.quarantine import Held
 from hub.journal.models import Cursor
@@ -44,6 +44,10 @@ SILENT = (
 LEAVES_OUT = (
     mark("It does not serve all that others have published."),
     mark("Ask its administrator what became of it."),
+)
+STALE = (
+    mark("No new checkpoint of headquarters comes through it."),
+    mark("See that “hub serve” runs there. A relay must reach headquarters."),
 )
 LAGGING = (
     mark("This node is behind what the other one offers and gets no further."),
@@ -79,6 +83,7 @@ class Standing:
     trouble: Trouble | None
     reads: list[str]  # The channels that it may read here.
     held: Held
+    checkpoints: Mapping[str, int]  # Channel → age in seconds of the newest that it handed us.
 
     @property
     def is_red(self) -> bool:
@@ -89,7 +94,7 @@ class Standing:
 def standings() -> list[Standing]:
     """Return how it stands with each peer: headquarters first, then by name."""
     held, places, now = quarantine.held_by_peer(), _places(), clock.now()
-    unfair = omissions.by_peer()
+    unfair, told = omissions.by_peer(), checkpoints.ages()
     found = []
     for peer in registry.peers():
         lag = _lag_of(peer, places, now) if puller.is_upstream(peer) else None
@@ -97,8 +102,10 @@ def standings() -> list[Standing]:
         trouble = _trouble_of(peer, lag, now)
         if trouble is None and peer.origin in unfair:
             trouble = Trouble(*LEAVES_OUT, omissions.OMITTED)
-        mine = held.get(peer.origin, Held())
-        found.append(Standing(peer, lag, silence, trouble, reads(peer), mine))
+        mine, ages = held.get(peer.origin, Held()), told.get(peer.origin, {})
+        if trouble is None and _is_stale(peer, ages):
+            trouble = Trouble(*STALE, "stale")
+        found.append(Standing(peer, lag, silence, trouble, reads(peer), mine, ages))
     return found
 
 
@@ -122,6 +129,12 @@ def _trouble_of(peer: Peer, lag: Lag | None, now: datetime) -> Trouble | None:
     if lag and lag.items and lag.seconds > LATE:
         return Trouble(*LAGGING, "lagging")
     return None
+
+
+def _is_stale(peer: Peer, ages: Mapping[str, int]) -> bool:
+    """Say whether a peer that should hand on each checkpoint, and did once, no longer does."""
+    oldest = max(ages.values(), default=0)
+    return puller.must_have_all(peer.origin) and oldest > checkpoints.LATE.total_seconds()
 
 
 def _places() -> Mapping[str, tuple[str, datetime]]:

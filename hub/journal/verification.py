@@ -102,12 +102,15 @@ def parent_of(document: dict[str, Any]) -> tuple[str, str] | None:
     return document["parent"]["origin"], document["parent"]["id"]
 
 
-def verify_signed(wire: object, typ: str, signer: str, find_key: FindKey) -> dict[str, Any]:
+def verify_signed(
+    wire: object, typ: str, signer: str, find_key: FindKey, *, most: int = MAX_RELEASE
+) -> dict[str, Any]:
     """Return what a signed object of another kind says; whom it names, the caller compares.
 
+    :param most: bytes of its payload.
     :raises VerificationError: see `verify_entry`.
     """
-    signed = _signed(wire, MAX_RELEASE)
+    signed = _signed(wire, most)
     _check_signature(signed, typ, signer, find_key)
     return _parse(signed.payload)
 

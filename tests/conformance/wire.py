@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import rfc8785
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -32,6 +33,17 @@ def canonical(value: Any) -> str:
 def digest(signed: Signed) -> str:
     """Return the name of a signed object: SHA-256 of its payload."""
     return hashlib.sha256(signed["p"].encode()).hexdigest()
+
+
+def holds(signed: Signed, jwk: dict[str, Any]) -> bool:
+    """Say whether the Ed25519 signature of an object was made with this key."""
+    covered = f"{b64(signed['h'].encode())}.{b64(signed['p'].encode())}"
+    try:
+        key = ed25519.Ed25519PublicKey.from_public_bytes(unb64(jwk["x"]))
+        key.verify(unb64(signed["s"]), covered.encode())
+    except InvalidSignature:
+        return False
+    return True
 
 
 def thumbprint(jwk: dict[str, Any]) -> str:
