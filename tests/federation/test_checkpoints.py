@@ -567,7 +567,11 @@ def test_a_headquarters_that_signs_two_logs_is_found_where_its_words_meet(group,
     said = status(group.beta)
     assert said.exit_code == 1
     assert f"RED  {HQ} contradicts itself: two_logs, served by {ALPHA}" in said.output
-    page = administrator(group.beta).get("/admin/federation/peers").text
+    browser = administrator(group.beta)
+    page = browser.get("/admin/federation/peers").text
+    assert "It may show different nodes different things." in page
+    link = page.split('href="/admin/federation/frozen/')[1].split('"')[0]
+    page = browser.get(f"/admin/federation/frozen/{link}").text
     assert "What it publishes is still taken in" in page
     publish(group.headquarters, GROUP, title="照常接收")
     pull(group.alpha, HQ)
