@@ -29,6 +29,7 @@ def create_app(config: Settings | None = None) -> Flask:
     web.init_app(app, config)
     errors.init_app(app)
     sessions.init_app(app)
+    web.watch_forms(app, config)
     access.init_app(app)
     for views in (cases_views, search_views, identity_views, federation_views, oversight):
         app.register_blueprint(views.blueprint)

@@ -68,7 +68,7 @@ def init_app(app: Flask, config: Settings) -> None:
     _take_turns(app, config)
     languages.init_app(app, config)
     assets.init_app(app)
-    _watch_the_door(app, config)
+    _look_at_addresses(app, config)
     _fill_templates(app, config)
     _add_headers(app, config)
     _report_health(app)
@@ -127,10 +127,7 @@ def _take_turns(app: Flask, config: Settings) -> None:
     app.wsgi_app, app.extensions["hub.turns"] = turns, turns  # type: ignore[method-assign]
 
 
-def _watch_the_door(app: Flask, config: Settings) -> None:
-    """Refuse what a page of another site sent, and forms that we did not show."""
-    csrf = CSRFProtect(app)
-
+def _look_at_addresses(app: Flask, config: Settings) -> None:
     @app.before_request
     def number_the_request() -> None:
         g.request_id = secrets.token_hex(4)
@@ -138,6 +135,14 @@ def _watch_the_door(app: Flask, config: Settings) -> None:
             request.max_content_length = config.largest_attachment + 64 * KIB
         if b"%00" in request.query_string:
             raise NulError
+
+
+def watch_forms(app: Flask, config: Settings) -> None:
+    """Refuse what a page of another site sent, and forms that we did not show.
+
+    Comes after the one who sends it is known, who would seem signed out on the page of an error.
+    """
+    csrf = CSRFProtect(app)
 
     @app.before_request
     def check_form() -> None:

@@ -23,6 +23,7 @@ class Light:
     name: str
     is_green: bool
     fix: str
+    what: str = ""  # Is wrong, where the name does not say it.
 
 
 # By stable code: what it means, and what to do.
@@ -131,7 +132,8 @@ def lights_of(peer: Peer) -> list[Light]:
 
 
 def _light(name: str, code: str | None) -> Light:
-    return Light(name, code is None, "" if code is None else TROUBLES.get(code, UNKNOWN)[1])
+    what, fix = ("", "") if code is None else TROUBLES.get(code, UNKNOWN)
+    return Light(name, code is None, fix, what)
 
 
 def _shows(told: dict[str, object], kids: Collection[str]) -> bool:

@@ -87,8 +87,8 @@ class Standing:
 
     @property
     def is_red(self) -> bool:
-        """Say whether somebody should look at it."""
-        return self.trouble is not None
+        """Say whether somebody should look at it; what was closed for good is over."""
+        return self.trouble is not None and self.peer.state != PeerState.CLOSED
 
 
 def standings() -> list[Standing]:

@@ -105,7 +105,7 @@ def peers() -> ResponseReturnValue:
     return render_template(
         "federation/peers.html",
         behind=acknowledgements.lags(),
-        standings=sorted(standing.standings(), key=lambda each: not each.is_red),
+        standings=sorted(standing.standings(), key=_urgency),
         obstacle=room.obstacle(),
         omissions=unfair,
         alarms=alarms,
@@ -231,6 +231,11 @@ def receipts(case_id: UUID) -> ResponseReturnValue:
     return render_template(
         "federation/receipts.html", work=work, overview=overview, is_current=is_current
     )
+
+
+def _urgency(each: standing.Standing) -> tuple[bool, bool]:
+    """Return what sorts first whatever needs somebody, and last what is over."""
+    return not each.is_red, each.peer.state == PeerState.CLOSED
 
 
 def _find_partner(peer_id: UUID) -> Peer:

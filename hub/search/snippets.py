@@ -9,6 +9,7 @@ from markupsafe import escape
 from hub.search import analysis
 
 LENGTH = 120  # Characters of a snippet.
+LEAST = 60  # Of these, where the text has them.
 BEFORE = 30  # Of these at most before the first mark.
 LOOKED_AT = 4  # Places of each word among which the densest is chosen.
 DOTS = "…"
@@ -96,7 +97,8 @@ class Marker:
     def _window(self, text: str, place: int) -> tuple[Part, ...]:
         start = max(0, min(place, len(text) - LENGTH + BEFORE) - BEFORE)
         sentence = -1
-        for end in _ENDS.finditer(text, start, place):
+        latest = min(place, len(text) - LEAST)  # A last word alone says nothing.
+        for end in _ENDS.finditer(text, start, max(start, latest)):
             sentence = end.start()
         start = max(start, sentence + 1)
         parts = self.mark(_plain(text[start : start + LENGTH]))

@@ -269,6 +269,17 @@ def test_what_can_not_be_attached_is_refused_beside_the_field(
     assert stored(alpha) == files_of(alpha, case_id) == []
 
 
+def test_who_sends_too_large_a_body_is_told_so_and_stays_signed_in(alpha, author):
+    alpha.extensions["hub.settings"] = replace(
+        alpha.extensions["hub.settings"], attachment_megabytes=1
+    )
+    case_id, browser = case_in(alpha, author), sign_in(alpha, "author")
+    refused = attach(browser, case_id, b"%PDF-" + b"0" * 2_000_000)
+    assert refused.status_code == 413
+    assert "at most 1 MB" in refused.text
+    assert 'href="/workbench"' in refused.text
+
+
 def test_a_case_has_a_bounded_number_of_files(alpha, author, monkeypatch):
     monkeypatch.setattr("hub.cases.service.files.MOST", 1)
     case_id, browser = case_in(alpha, author), sign_in(alpha, "author")

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from hub.cases.models import State
+from hub.cases.views.blueprint import opening
 from hub.database import transaction
 from hub.identity import service as identity
 from hub.identity.models import Role, Scope
@@ -520,3 +521,15 @@ def test_a_unit_keeps_its_own_to_itself_on_pages_too(office):
     assert browser(office, "docker").get(f"/cases/{case_id}").status_code == 200
     assert browser(office, "reader").get(f"/cases/{case_id}").status_code == 404
     assert browser(office, "secretary").get(f"/cases/{case_id}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("短。", "短。"),
+        ("甲" * 50 + "，由11.5小时降到4.8小时" + "乙" * 50, "甲" * 50 + "…"),
+        ("丙" * 200, "丙" * 89 + "…"),
+    ],
+)
+def test_the_beginning_of_a_summary_ends_where_a_clause_does(text: str, shown: str) -> None:
+    assert opening(text) == shown

@@ -16,7 +16,7 @@ from hub.errors import HubError
 from hub.federation import peering, puller, room
 from hub.federation.cli import federation
 from hub.journal.models import GROUP, Cursor, LogItem
-from hub.registry.models import Peer
+from hub.registry.models import Peer, PeerState
 from tests.federation.test_exchange import publish
 from tests.federation.test_urls import bearer, get, ingest
 from tests.in_process import connect, join, pair
@@ -95,6 +95,14 @@ def test_a_suspended_peer_is_red_and_reads_nothing(hub_and_spoke: tuple[Flask, F
     assert f"RED  Alpha  {ALPHA}" in said.output
     assert "may read: nothing" in said.output
     assert "peer_suspended: The connection is suspended here." in said.output
+
+
+def test_what_was_closed_for_good_alarms_nobody(hub_and_spoke: tuple[Flask, Flask]) -> None:
+    headquarters, _ = hub_and_spoke
+    change_peer(headquarters, state=PeerState.CLOSED)
+    said = status(headquarters)
+    assert said.exit_code == 0
+    assert "The connection was closed for good." in said.output
 
 
 def test_a_failure_is_named_with_what_to_do(hub_and_spoke: tuple[Flask, Flask]) -> None:

@@ -44,6 +44,13 @@ def test_a_snippet_shows_the_place(word):
     assert len(snippet) < LENGTH + 30
 
 
+def test_a_word_at_the_end_is_shown_with_what_stands_before_it():
+    snippet = as_html(Marker(["责任"]).cut([f"{FAR}前面还有一句话。\n责任"]))
+
+    assert snippet.endswith("前面还有一句话。 <mark>责任</mark>")
+    assert len(snippet) > 60
+
+
 def test_a_snippet_shows_the_place_where_most_words_are():
     text = f"责任。{FAR}牌子和责任都在。{FAR}"
 

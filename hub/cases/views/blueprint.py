@@ -13,6 +13,7 @@ from hub.cases import fields
 from hub.config import Settings, of_this_node
 from hub.registry import names
 
+_CLAUSE = re.compile(r"[，。；：！？、,;!?]|\. ")
 _PERIOD = re.compile(r"(\d{4})-(\d\d)/(\d{4})-(\d\d)")
 
 blueprint = Blueprint("cases", __name__, template_folder="../templates")
@@ -62,6 +63,15 @@ def months(period: str) -> str:
     first = gettext("%(year)s-%(month)s", year=year, month=int(month))
     last = gettext("%(year)s-%(month)s", year=last_year, month=int(last_month))
     return str(gettext("%(first)s to %(last)s", first=first, last=last))
+
+
+@blueprint.app_template_filter("opening")
+def opening(text: str, most: int = 90) -> str:
+    """Return the beginning of a text, cut where a clause ends: half a number misleads."""
+    if len(text) <= most:
+        return text
+    ends = list(_CLAUSE.finditer(text, most // 2, most))
+    return f"{text[: ends[-1].start() if ends else most - 1]}…"
 
 
 @blueprint.app_template_filter("filesize")
