@@ -50,17 +50,17 @@ def look(peer_origin: str) -> None:
 
 
 def _comparable(before: Checkpoint, newest: Checkpoint) -> Ends:
-    """Return the ends that we should have: of others, and of their incarnations of now.
+    """Return the ends that we should have: of chains that have not begun anew since.
 
     None where headquarters was restored from a backup meanwhile, and none of who is frozen here.
     """
     if before.place.epoch != newest.place.epoch or before.place.seq > newest.place.seq:
         return {}
-    left_alone = {settings().origin, *freezing.frozen()}
+    frozen = freezing.frozen()
     return {
         iss: end
         for iss, end in before.ends.items()
-        if iss not in left_alone and newest.ends.get(iss, end)[0].epoch == end[0].epoch
+        if iss not in frozen and newest.ends.get(iss, end)[0].epoch == end[0].epoch
     }
 
 

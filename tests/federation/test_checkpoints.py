@@ -1,6 +1,7 @@
 """What headquarters signs of its logs, and who is found out by it."""
 
 import json
+import threading
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ from hub.database import db, transaction
 from hub.errors import HubError
 from hub.federation import (
     checkpoints,
+    follower,
     freezing,
     omissions,
     peering,
@@ -24,19 +26,21 @@ from hub.federation import (
     relay,
     revocation,
     room,
+    shelf,
     withholding,
 )
+from hub.federation.backoff import Backoff
 from hub.federation.checkpoints import Checkpoint
 from hub.federation.client import PeerClient
-from hub.federation.models import KeptCheckpoint, Quarantined
+from hub.federation.models import Frozen, KeptCheckpoint, Quarantined
 from hub.journal import log
 from hub.journal.models import GROUP, PUBLIC, Chain, LogItem, Release
-from hub.journal.signing import node_keys
+from hub.journal.signing import digest, node_keys
 from hub.registry import service as registry
 from hub.registry import trust
-from hub.registry.models import Peer
+from hub.registry.models import NodeKey, Peer
 from tests.federation.backups import save
-from tests.federation.contradictions import sign
+from tests.federation.contradictions import serve, sign
 from tests.federation.test_exchange import Federation, publish, readdress, titles
 from tests.federation.test_exchange import quarantine as codes
 from tests.federation.test_keys import Time
@@ -236,7 +240,12 @@ def test_a_relay_that_withholds_the_newest_is_named_and_it_comes_from_headquarte
     assert titles(group.beta) == ["以前", "被扣下"]
     assert named(group.beta) == {ALPHA: [HQ]}
     assert codes(group.beta) == ["withheld"]
-    a_minute(group, time)
+    publish(group.headquarters, GROUP, title="也被扣下")
+    pull(group.alpha, HQ)
+    withhold(group.alpha)
+    for _ in range(2):
+        a_minute(group, time)
+    assert "也被扣下" in titles(group.beta)
     assert codes(group.beta) == ["withheld"], "named once"
     assert alarms(group.beta) == []
 
@@ -332,6 +341,18 @@ def test_a_headquarters_that_is_suspended_here_is_not_asked(group, time):
     assert (titles(group.beta), named(group.beta)) == ([], {ALPHA: [HQ]})
 
 
+def test_what_was_withheld_did_not_come_when_a_gap_is_judged(group, time):
+    one = sign(group.alpha, str(uuid4()))
+    two = sign(group.alpha, str(uuid4()), seq=2, prev=digest(one["release"]["p"]))
+    row = {"peer": HQ, "channel": GROUP, "iss": ALPHA, "seq": 1, "via": 0, "entry": None}
+    with group.beta.app_context(), transaction():
+        shelf.put([shelf.Unwanted(code="withheld", reason="", release=None, **row)])
+    assert serve(group.beta, two) == ["gap"]
+    time.move(timedelta(minutes=2))
+    pull(group.beta, ALPHA)
+    assert codes(group.beta) == ["withheld", "omitted"]
+
+
 def test_an_honest_relay_is_never_named(group, time):
     for number in range(2):
         gone = publish(group.headquarters, GROUP, title=f"总部{number}")
@@ -362,8 +383,11 @@ def test_a_relay_is_not_named_for_what_its_reader_lost_itself(group, time, lost)
         put_back()
     else:
         with group.beta.app_context(), transaction():
-            mine = (Chain.iss == BETA, Chain.channel == GROUP)
-            db.session.execute(update(Chain).where(*mine).values(seq=1))
+            mine = (Release.iss == BETA, Release.channel == GROUP)
+            db.session.execute(delete(Release).where(*mine, Release.seq == 2))
+            first = db.session.scalars(select(Release.digest).where(*mine)).one()
+            end = (Chain.iss == BETA, Chain.channel == GROUP)
+            db.session.execute(update(Chain).where(*end).values(seq=1, digest=first))
     for _ in range(3):
         a_minute(group, time)
     assert named(group.beta) == {}
@@ -608,19 +632,22 @@ def test_two_checkpoints_of_one_log_agree_unless_it_was_changed(group, time):
 
 def test_a_contradiction_is_told_once_and_again_only_for_something_new(group, time):
     sign_due(group.headquarters)
-    base = {"epoch": "a", "seq": 8}
-    hand_over(group.beta, HQ, say(group.headquarters, **base, ends={BETA: ["e:5", "0" * 64]}))
-    other = say(group.headquarters, **base, ends={BETA: ["e:5", "1" * 64]})
-    for _ in range(2):
-        hand_over(group.beta, ALPHA, other)
-    assert len(alarms(group.beta)) == 1
+
+    def stated(digest: str) -> dict[str, str]:
+        ends = {BETA: ["e:5", digest * 64]}
+        return say(group.headquarters, epoch="a", seq=8, ends=ends, iat=clock.timestamp())
+
+    first = stated("1")
+    hand_over(group.beta, HQ, stated("0"))
+    hand_over(group.beta, ALPHA, first)
+    time.move(timedelta(seconds=70))
+    hand_over(group.beta, HQ, stated("0"))
+    assert len(alarms(group.beta)) == 1, "until a person has looked"
     with group.beta.app_context(), transaction():
         freezing.unfreeze(HQ, reason="Restored from a backup")
-    hand_over(group.beta, ALPHA, other)
-    assert alarms(group.beta) == []
-    time.move(timedelta(seconds=70))
-    ends = {BETA: ["e:5", "2" * 64]}
-    hand_over(group.beta, ALPHA, say(group.headquarters, **base, ends=ends, iat=clock.timestamp()))
+    hand_over(group.beta, ALPHA, first)
+    assert alarms(group.beta) == [], "a person has seen this one"
+    hand_over(group.beta, ALPHA, stated("2"))
     assert len(alarms(group.beta)) == 1
 
 
@@ -658,6 +685,30 @@ def test_another_release_in_the_place_that_was_signed_is_an_alarm(group, time):
     with group.beta.app_context():
         assert json.loads(json.loads(freezing.alarms()[0].known)["p"])["iss"] == HQ
         assert json.loads(freezing.alarms()[0].other) == lie
+    assert alarms(group.beta) == [(HQ, "two_logs", ALPHA)]
+
+
+def test_another_release_of_who_contradicted_itself_or_lost_a_key_is_no_alarm(group, time):
+    publish(group.alpha, GROUP)
+    with group.alpha.app_context():
+        pusher.push(HQ)
+    a_minute(group, time)
+    lie = say(group.headquarters, ends={ALPHA: [end_of(group.beta, ALPHA)[0], "0" * 64]})
+    with group.beta.app_context(), transaction():
+        seen = {"code": "fork", "known": "", "other": "", "digest": "", "served_by": HQ}
+        times = {"frozen_at": time.now, "resolved_at": time.now}
+        db.session.add(Frozen(origin=ALPHA, channel=GROUP, **seen, **times))
+    seek(group.beta, lie)
+    assert alarms(group.beta) == []
+    theirs = update(NodeKey).where(NodeKey.origin == ALPHA)
+    with group.beta.app_context(), transaction():
+        db.session.execute(delete(Frozen))
+        db.session.execute(theirs.values(revoked_at=time.now, revocation={"counts": {}}))
+    seek(group.beta, lie)
+    assert alarms(group.beta) == []
+    with group.beta.app_context(), transaction():
+        db.session.execute(theirs.values(revoked_at=None))
+    seek(group.beta, lie)
     assert alarms(group.beta) == [(HQ, "two_logs", ALPHA)]
 
 
@@ -699,3 +750,18 @@ def test_a_peer_that_brings_no_new_word_is_red_after_ten_minutes(group, time):
     said = status(group.beta)
     assert said.exit_code == 1
     assert "stale: No new checkpoint of headquarters comes through it." in said.output
+    set_up(group.beta, relay="")
+    assert "stale" not in status(group.beta).output, "another sibling need not"
+
+
+def test_the_followers_sign_and_look(group, time, monkeypatch):
+    stop, seen = threading.Event(), list[str]()
+    monkeypatch.setattr(follower, "SWEEP", 0.0)
+    monkeypatch.setattr(follower.snapshot, "sweep", stop.set)
+    follower.Follower(group.headquarters, stop)._keep()
+    assert kept(group.headquarters, HQ)
+    monkeypatch.setattr(relay.Watcher, "wait", lambda *_: None)
+    monkeypatch.setattr(withholding, "look", seen.append)
+    with group.beta.app_context():
+        follower.Follower(group.beta, stop)._pull_once(ALPHA, Backoff())
+    assert seen == [ALPHA]
