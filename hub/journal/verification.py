@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
-from uuid import UUID
 
 import rfc8785
 from cryptography.exceptions import InvalidSignature
@@ -18,16 +17,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
 from hub.journal.errors import VerificationError
+from hub.journal.shapes import (
+    CHILDREN,
+    ENTRY_SHAPE,
+    MAX_ENTRY,
+    RELEASE_SHAPE,
+    check_parent,
+    check_shape,
+)
 from hub.journal.signing import ENTRY, RELEASE, Signed, signing_input
 
 FindKey = Callable[[str, str], dict[str, Any] | None]
 
-MAX_ENTRY = 256 * 1024  # Bytes of an entry's payload.
 MAX_RELEASE = 4 * 1024
 MAX_HEADER = 1024
 MAX_DEPTH = 16
-MAX_REVISION = 2**31
-CHILDREN = frozenset({"adoption", "answer", "comment", "question"})  # They speak of a parent.
 MAX_INTEGER = 2**53 - 1  # RFC 8785 keeps integers exact up to here.
 
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
@@ -78,8 +82,8 @@ def verify_entry(wire: object, find_key: FindKey) -> VerifiedEntry:
     """
     signed = _signed(wire, MAX_ENTRY)
     document = _parse(signed.payload)
-    _check_shape(document, _ENTRY_SHAPE)
-    _check_parent(document)
+    check_shape(document, ENTRY_SHAPE)
+    check_parent(document)
     _check_signature(signed, ENTRY, document["origin"], find_key)
     return VerifiedEntry(signed, document, _SEAL)
 
@@ -88,7 +92,7 @@ def verify_release(wire: object, find_key: FindKey) -> VerifiedRelease:
     """Check a release as it came over the wire; see `verify_entry`."""
     signed = _signed(wire, MAX_RELEASE)
     statement = _parse(signed.payload)
-    _check_shape(statement, _RELEASE_SHAPE)
+    check_shape(statement, RELEASE_SHAPE)
     if statement["op"] not in {"put", "retract"}:
         raise VerificationError("malformed", "op is neither put nor retract")
     _check_signature(signed, RELEASE, statement["iss"], find_key)
@@ -209,74 +213,6 @@ def _check_depth(text: str) -> None:
 
 # A whole text, so that brackets inside of it don't count; or one bracket.
 _STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
-
-_ENTRY_SHAPE: dict[str, tuple[type, ...]] = {
-    "v": (int,),
-    "type": (str,),
-    "id": (str,),
-    "rev": (int,),
-    "origin": (str,),
-    "prev": (str, type(None)),
-    "created": (str,),
-    "lang": (str,),
-    "title": (str,),
-    "body": (str,),
-    "fields": (dict,),
-}
-_RELEASE_SHAPE: dict[str, tuple[type, ...]] = {
-    "v": (int,),
-    "iss": (str,),
-    "epoch": (str,),
-    "ch": (str,),
-    "seq": (int,),
-    "prev": (str, type(None)),
-    "op": (str,),
-    "id": (str,),
-    "rev": (int,),
-    "digest": (str,),
-    "relay": (list,),
-    "iat": (int,),
-}
-_LONGEST = {
-    "type": 40, "id": 36, "origin": 255, "iss": 255, "ch": 80, "epoch": 20, "digest": 64,
-    "prev": 64, "lang": 20, "created": 30, "title": 200,
-}  # fmt: skip
-
-
-def _check_shape(value: dict[str, Any], shape: dict[str, tuple[type, ...]]) -> None:
-    for name, types in shape.items():
-        if name not in value or not isinstance(value[name], types) or value[name] is True:
-            raise VerificationError("malformed", f"{name} is missing or of the wrong type")
-        if isinstance(value[name], str) and len(value[name]) > _LONGEST.get(name, MAX_ENTRY):
-            raise VerificationError("malformed", f"{name} is too long")
-        if isinstance(value[name], int) and value[name] < 0:
-            raise VerificationError("malformed", f"{name} is negative")
-    if value["v"] != 1:
-        raise VerificationError("unknown_version", "not version 1")
-    if not 1 <= value["rev"] < MAX_REVISION or value.get("seq", 1) < 1:
-        raise VerificationError("malformed", "rev and seq count from 1")
-    _check_id(value["id"])
-
-
-def _check_id(text: str) -> None:
-    try:
-        if str(UUID(text)) != text:
-            raise ValueError(text)
-    except ValueError as error:
-        raise VerificationError("malformed", "id is not a UUID in its usual form") from error
-
-
-def _check_parent(document: dict[str, Any]) -> None:
-    if "parent" not in document:
-        if document["type"] in CHILDREN:
-            raise VerificationError("parent_missing", "does not say what it speaks of")
-        return
-    parent = document["parent"]
-    if not isinstance(parent, dict) or parent.keys() != {"origin", "id"}:
-        raise VerificationError("malformed", "parent is not an object of origin and id")
-    if not all(isinstance(part, str) and len(part) <= 255 for part in parent.values()):
-        raise VerificationError("malformed", "origin and id of the parent are not short texts")
-    _check_id(parent["id"])
 
 
 def _check_signature(signed: Signed, typ: str, signer: str, find_key: FindKey) -> None:

@@ -15,7 +15,7 @@ from hub.errors import HubError
 from hub.identity.models import EVERYBODY, MEMBERS, Actor
 from hub.journal import children
 from hub.journal.models import PUBLIC, PUT, Change, Entry, Live
-from hub.journal.verification import CHILDREN
+from hub.journal.shapes import CHILDREN
 from hub.registry.hidden import hidden_origins
 
 SHOWN = 50  # Questions and comments beside one document.
