@@ -6,7 +6,7 @@ can't be fetched is given up, and a new epoch names the old one.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -26,7 +26,8 @@ from hub.journal.errors import VerificationError
 from hub.journal.models import Chain, Recovery, Release
 from hub.registry import service as registry
 
-LOST = frozenset({403, 404, 410})  # Answers of a headquarters that can't give it back.
+OTHER, GONE = 409, 410  # Another release stands in a place, or none.
+LOST = frozenset({403, 404, GONE})  # Answers of a headquarters that can't give it back.
 REISSUED = 500  # Entries that are released again at once.
 
 logger = structlog.get_logger()
@@ -96,7 +97,7 @@ def _fetch(client: PeerClient, channel: str) -> None:
         try:
             items = parse_items(_ask(client, channel, place, chain.digest if chain else None))
         except RefusedError as error:
-            if error.answered not in {*LOST, 409}:
+            if error.answered not in {*LOST, OTHER}:
                 raise
             return
         if not items or not _take(client.origin, channel, items):
@@ -119,20 +120,22 @@ def _take(headquarters: str, channel: str, items: Sequence[Item]) -> bool:
 
 
 def _strays(client: PeerClient, channel: str) -> list[str]:
-    """Return the entries that we released where headquarters has other releases of ours.
+    """Return the entries that we released where headquarters has other releases of ours, or none.
 
     That happens when something was published after the restore and before headquarters was asked.
+    In an epoch that ended there, or never began, headquarters has nothing in the place.
     """
     chain, row = _chain(channel), db.session.get_one(Recovery, channel)
     if chain is None:
         return []
     epoch, low = chain.epoch, 0
+    signs = {OTHER} if epoch == row.epoch else {OTHER, GONE}
     high = min(chain.seq, row.seq) if epoch == row.epoch else chain.seq
-    if not _is_other(client, channel, ChannelCursor(epoch, high)):
+    if not _is_stray(client, channel, ChannelCursor(epoch, high), signs):
         return []
     while high - low > 1:
         middle = (low + high) // 2
-        if _is_other(client, channel, ChannelCursor(epoch, middle)):
+        if _is_stray(client, channel, ChannelCursor(epoch, middle), signs):
             high = middle
         else:
             low = middle
@@ -142,15 +145,20 @@ def _strays(client: PeerClient, channel: str) -> list[str]:
     return sorted(set(db.session.scalars(statement)))
 
 
-def _is_other(client: PeerClient, channel: str, place: ChannelCursor) -> bool:
-    """Say whether headquarters has another release of ours in this place."""
+def _is_stray(
+    client: PeerClient, channel: str, place: ChannelCursor, signs: Collection[int]
+) -> bool:
+    """Say whether headquarters lacks the release that we have in this place.
+
+    :param signs: the answers that say so.
+    """
     known = _own(channel, place)
     try:
         _ask(client, channel, place, known.digest if known else None, limit=1)
     except RefusedError as error:
-        if error.answered not in {*LOST, 409}:
+        if error.answered not in {*LOST, OTHER}:
             raise
-        return error.answered == 409
+        return error.answered in signs
     return False
 
 

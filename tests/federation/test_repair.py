@@ -165,6 +165,26 @@ def test_what_was_published_before_headquarters_was_asked_begins_a_new_epoch(
         assert json.loads(first.payload)["after"] == {"epoch": old[0], "seq": old[1]}
 
 
+def test_what_was_published_in_an_epoch_that_headquarters_never_had_arrives_too(
+    group: Group,
+) -> None:
+    put_back = save(group.alpha)
+    publish(group.alpha, GROUP, title="丢失")
+    group.sync()
+    for title in ("太早发表", "又太早发表"):
+        old = chain_of(group.headquarters)
+        put_back()
+        publish(group.alpha, GROUP, title=title)
+        push(group.alpha)
+        epoch, seq, _ = chain_of(group.headquarters)
+        assert (seq, epoch == old[0]) == (1, False)
+    group.sync()
+    assert titles(group.beta) == ["丢失", "又太早发表", "太早发表"]
+    for node in (group.headquarters, group.beta):
+        assert codes(node) == []
+        assert frozen(node) == []
+
+
 def test_what_headquarters_can_give_no_more_is_named_by_a_new_epoch(
     group: Group,
 ) -> None:
