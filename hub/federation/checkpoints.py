@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 
 from hub import clock
 from hub.config import settings
@@ -35,8 +35,8 @@ from hub.registry.models import Peer, PeerKind
 
 CHECKPOINT = "jw-checkpoint+jws"
 EACH = timedelta(minutes=1)  # Between two of headquarters, and between two questions for them.
-FRESH = timedelta(minutes=5)  # What comes through an honest relay is younger.
-LATE = timedelta(minutes=10)  # Also for headquarters while it is spared: twice as long as that.
+FRESH = timedelta(minutes=7)  # What comes through honest relays is younger, also through three.
+LATE = timedelta(minutes=10)  # Also where headquarters is asked each five minutes only.
 NEWEST = 200  # Items of a log whose issuers are named.
 MOST = 100  # Of one answer.
 LARGEST = 96 * 1024  # Bytes: as many issuers with the longest names.
@@ -110,7 +110,8 @@ def are_due(peer: Peer) -> bool:
     """Say whether a peer should be asked for checkpoints, and what it tells can be taken in."""
     if peer.kind not in {PeerKind.HEADQUARTERS, PeerKind.SIBLING} or room.obstacle():
         return False
-    return clock.timestamp() >= int(log.read_cursor(_due_name(peer.origin)) or 0)
+    asked = int(log.read_cursor(_asked_name(peer.origin)) or 0)
+    return abs(clock.timestamp() - asked) >= EACH.total_seconds()
 
 
 def keep(peer_origin: str, wires: object, channels: Collection[str]) -> None:
@@ -118,8 +119,7 @@ def keep(peer_origin: str, wires: object, channels: Collection[str]) -> None:
 
     What is no checkpoint is left alone, and the newest stays. The caller owns the transaction.
     """
-    due = clock.timestamp() + int(EACH.total_seconds())
-    log.move_cursor(_due_name(peer_origin), due)
+    log.move_cursor(_asked_name(peer_origin), clock.timestamp())
     for wire in wires[:MOST] if isinstance(wires, list) else []:
         try:
             found = verify(wire, channels)
@@ -169,7 +169,7 @@ def ages() -> dict[str, dict[str, int]]:
     columns = select(KeptCheckpoint.peer, KeptCheckpoint.channel, KeptCheckpoint.signed_at)
     now, found = clock.now(), dict[str, dict[str, int]]()
     for peer, channel, signed_at in db.session.execute(columns.order_by(KeptCheckpoint.channel)):
-        found.setdefault(peer, {})[channel] = int((now - signed_at).total_seconds())
+        found.setdefault(peer, {})[channel] = max(0, int((now - signed_at).total_seconds()))
     return found
 
 
@@ -189,20 +189,22 @@ def _goes_back(
 
 def _ends(channel: str, head: ChannelCursor) -> dict[str, list[str]]:
     """Return the ends of chains that stand in a log, of the issuers of its newest items."""
-    stands = and_(LogItem.channel == channel, LogItem.seq <= head.seq)
     issuers = (
         select(Release.iss)
         .join(LogItem, LogItem.position == Release.position)
-        .where(stands, LogItem.seq > head.seq - NEWEST)
+        .where(LogItem.channel == channel, LogItem.seq.between(head.seq - NEWEST + 1, head.seq))
     )
-    chains = (
-        select(Chain)
-        .join(Release, Release.digest == Chain.digest)
+    chains = select(Chain).where(Chain.channel == channel, Chain.iss.in_(issuers))
+    found = db.session.scalars(chains.execution_options(populate_existing=True)).all()
+    # Sought by their digests: from the places of the log, all of it would be read.
+    standing = (
+        select(Release.digest, LogItem.seq)
         .join(LogItem, LogItem.position == Release.position)
-        .where(Chain.channel == channel, Chain.iss.in_(issuers), stands)
+        .where(Release.digest.in_([chain.digest for chain in found]), ~Release.is_held)
     )
-    found = db.session.scalars(chains.execution_options(populate_existing=True))
-    return {c.iss: [str(ChannelCursor(c.epoch, c.seq)), c.digest] for c in found}
+    offered = {digest for digest, seq in db.session.execute(standing) if seq <= head.seq}
+    ends = [chain for chain in found if chain.digest in offered]
+    return {end.iss: [str(ChannelCursor(end.epoch, end.seq)), end.digest] for end in ends}
 
 
 def _sign(channel: str, head: ChannelCursor, ends: dict[str, list[str]]) -> Checkpoint:
@@ -258,5 +260,5 @@ def _row(peer_origin: str, found: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _due_name(peer_origin: str) -> str:
+def _asked_name(peer_origin: str) -> str:
     return f"checkpoints {peer_origin}"

@@ -42,6 +42,13 @@ def are_due() -> bool:
     return db.session.scalar(statement.limit(1)) is not None
 
 
+def has_held_back(peer: str, channel: str) -> bool:
+    """Say whether something that a peer served of a channel was not taken in."""
+    return _exists(
+        Quarantined.peer == peer, Quarantined.channel == channel, Quarantined.code != WITHHELD
+    )
+
+
 def judge(row: Quarantined) -> None:
     """Lay a gap that lasts at the door of the peer that served what follows it.
 

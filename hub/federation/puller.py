@@ -197,11 +197,9 @@ def _pull_channel(
     :param leaves: what is lacking to our relay, if it hands on what shows that something lacks.
     """
     peer_origin, count, gone = client.origin, 0, 0
+    leaves = leaves and _is_left_to_relay(peer_origin, channel)
     if cursor(peer_origin, channel) is None or is_spared(peer_origin):
         resuming.resume(client, channel)
-    is_begun = bootstrap.is_open(peer_origin, channel)
-    if leaves and not is_begun and checkpoints.are_told(settings().relay, channel):
-        return 0
     is_far = head is not None and head.seq > FAR and cursor(peer_origin, channel) is None
     if is_far or bootstrap.is_unfinished(peer_origin, channel):
         count += _bootstrap(client, channel)
@@ -221,12 +219,22 @@ def _pull_channel(
                 raise
             count += _bootstrap(client, channel)
             continue
-        if page.items and not _take(peer_origin, page, after):
-            return count
+        if page.items and (leaves or not _take(peer_origin, page, after)):
+            return count  # Asking told it how far we are.
         count += len(page.items)
         if not page.items or page.end >= page.head:
             bootstrap.settle(peer_origin, channel)
             return count
+
+
+def _is_left_to_relay(peer_origin: str, channel: str) -> bool:
+    """Say whether our relay shows what it lacks of a channel, and nothing of it was refused."""
+    via = settings().relay
+    return (
+        checkpoints.are_told(via, channel)
+        and not omissions.has_held_back(via, channel)
+        and not bootstrap.is_open(peer_origin, channel)
+    )
 
 
 def _ask_page(client: PeerClient, channel: str, after: str | None) -> Page:

@@ -7,7 +7,7 @@ its logs were read to their end. What is lacking then is read again, from it and
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from hub.config import settings
 from hub.database import db, transaction
@@ -16,10 +16,10 @@ from hub.federation.checkpoints import Checkpoint
 from hub.federation.errors import PeerError
 from hub.federation.models import Frozen, KeptCheckpoint, Quarantined
 from hub.federation.omissions import WITHHELD
-from hub.federation.protocol import cursor_name
+from hub.federation.protocol import ChannelCursor, cursor_name
 from hub.federation.resuming import Ends
-from hub.journal import log, repair
-from hub.journal.models import Chain, Release
+from hub.journal import log
+from hub.journal.models import Release
 from hub.journal.signing import Signed
 from hub.registry import service as registry
 from hub.registry import trust
@@ -78,10 +78,10 @@ def _seek(peer_origin: str, before: Checkpoint, ends: Ends) -> None:
             _name(source, before, _differing(channel, ends)[0])
     with transaction():
         for iss in _differing(channel, ends)[1]:
-            known = _standing(channel, iss, ends)
-            freezing.accuse(
-                headquarters, channel, served_by=peer_origin, known=known, other=before.signed
-            )
+            known, other = _standing(channel, iss, ends[iss][0]), before.signed
+            if known:
+                accused = (headquarters, channel)
+                freezing.accuse(*accused, served_by=peer_origin, known=known, other=other)
 
 
 def _read_again(source: str, channel: str, *, is_asked: bool) -> bool:
@@ -107,29 +107,31 @@ def _differing(channel: str, ends: Ends) -> tuple[list[str], list[str]]:
     """Return the issuers of whom we lack an end and know no reason, and those of whom another
     release stands there.
     """
-    places = {iss: (iss, place.epoch, place.seq) for iss, (place, _) in ends.items()}
-    known = repair.releases_at(channel, places.values())
-    chains = db.session.scalars(select(Chain).where(Chain.channel == channel, Chain.iss.in_(ends)))
-    here = dict.fromkeys(ends, 0) | {
-        chain.iss: chain.seq for chain in chains if chain.epoch == ends[chain.iss][0].epoch
-    }
-    lacking = [
-        iss for iss, (_, _, seq) in places.items() if places[iss] not in known and here[iss] < seq
-    ]
-    held = _held_back(channel, lacking) if lacking else {}
-    other = [iss for iss, (_, digest) in ends.items() if known.get(places[iss], digest) != digest]
-    return [iss for iss in lacking if held.get(iss, 0) <= here[iss]], _unexplained(other)
+    digests = [digest for _, digest in ends.values()]
+    known = select(Release.digest).where(Release.digest.in_(digests), ~Release.is_held)
+    here = set(db.session.scalars(known))
+    lacking, other = [], []
+    for iss, (place, digest) in ends.items():
+        if digest in here:
+            continue
+        chain = log.chains_of(iss, [channel]).get(channel)
+        last = chain.seq if chain and chain.epoch == place.epoch else 0
+        if _standing(channel, iss, place):
+            other.append(iss)
+        elif last < place.seq and not _is_traced(channel, iss, last, place.seq):
+            lacking.append(iss)
+    return lacking, _unexplained(other)
 
 
-def _held_back(channel: str, issuers: Sequence[str]) -> dict[str, int]:
-    """Return up to where releases of these issuers came and were not taken in."""
-    statement = select(Quarantined.iss, func.max(Quarantined.seq)).where(
+def _is_traced(channel: str, iss: str, after: int, last: int) -> bool:
+    """Say whether something in these places of a chain came and was not taken in."""
+    statement = select(Quarantined.id).where(
         Quarantined.channel == channel,
-        Quarantined.iss.in_(issuers),
+        Quarantined.iss == iss,
+        Quarantined.seq.between(after + 1, last),
         Quarantined.code != WITHHELD,
     )
-    rows = db.session.execute(statement.group_by(Quarantined.iss))
-    return {iss: seq for iss, seq in rows}  # noqa: C416
+    return db.session.scalar(statement.limit(1)) is not None
 
 
 def _unexplained(issuers: Sequence[str]) -> list[str]:
@@ -171,10 +173,9 @@ def _name(peer_origin: str, before: Checkpoint, issuers: Sequence[str]) -> None:
         logger.error("withheld", peer=peer_origin, iss=iss, channel=before.channel, seq=place.seq)
 
 
-def _standing(channel: str, iss: str, ends: Ends) -> Signed:
-    """Return our release in the place of an end."""
-    place = ends[iss][0]
-    found = db.session.scalars(
+def _standing(channel: str, iss: str, place: ChannelCursor) -> Signed | None:
+    """Return the release that we have in a place of a chain."""
+    found = db.session.scalar(
         select(Release).where(
             Release.iss == iss,
             Release.channel == channel,
@@ -182,5 +183,5 @@ def _standing(channel: str, iss: str, ends: Ends) -> Signed:
             Release.seq == place.seq,
             ~Release.is_held,
         )
-    ).one()
-    return Signed(found.header, found.payload, found.signature)
+    )
+    return Signed(found.header, found.payload, found.signature) if found else None

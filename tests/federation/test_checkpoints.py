@@ -32,7 +32,7 @@ from hub.federation import (
 from hub.federation.backoff import Backoff
 from hub.federation.checkpoints import Checkpoint
 from hub.federation.client import PeerClient
-from hub.federation.models import Frozen, KeptCheckpoint, Quarantined
+from hub.federation.models import Frozen, KeptCheckpoint, Quarantined, Reading
 from hub.journal import log
 from hub.journal.models import GROUP, PUBLIC, Chain, LogItem, Release
 from hub.journal.signing import digest, node_keys
@@ -260,7 +260,12 @@ def test_what_a_relay_may_still_bring_is_left_to_it_so_that_it_is_named(group, t
     assert pull(group.beta, HQ) == 0
     with group.beta.app_context():
         first = puller.cursor(HQ, GROUP)
-    assert first.endswith(":1"), "headquarters learns how far it is"
+        me = select(Peer.id).where(Peer.origin == BETA).scalar_subquery()
+    with group.headquarters.app_context():
+        read = select(Reading).where(Reading.peer_id == me, Reading.channel == GROUP)
+        row = db.session.scalars(read).one()
+        assert f"{row.epoch}:{row.seq}" == first, "it learns how far beta is"
+    assert first.endswith(":1")
     a_minute(group, time)
     assert (titles(group.beta), named(group.beta)) == (["以前", "被扣下"], {ALPHA: [HQ]})
 
@@ -268,7 +273,7 @@ def test_what_a_relay_may_still_bring_is_left_to_it_so_that_it_is_named(group, t
 def test_headquarters_is_read_when_its_word_no_longer_comes_through_the_relay(group, time):
     a_minute(group, time)
     publish(group.headquarters, GROUP, title="被扣下")
-    time.move(timedelta(seconds=299))
+    time.move(timedelta(seconds=419))
     assert is_spared(group.beta)
     assert pull(group.beta, HQ) == 0
     time.move(timedelta(seconds=1))
@@ -393,8 +398,8 @@ def test_a_relay_is_not_named_for_what_its_reader_lost_itself(group, time, lost)
     assert named(group.beta) == {}
 
 
-def test_what_was_refused_here_is_nobodys_omission(group, time):
-    publish(group.headquarters, GROUP)
+def test_what_was_refused_here_is_nobodys_omission_and_comes_from_headquarters(group, time):
+    publish(group.headquarters, GROUP, title="被改动")
     pull(group.alpha, HQ)
     with group.alpha.app_context(), transaction():
         wrong = select(Release.signature).where(Release.channel == "dir").limit(1).scalar_subquery()
@@ -403,6 +408,19 @@ def test_what_was_refused_here_is_nobodys_omission(group, time):
         a_minute(group, time)
     assert codes(group.beta) == ["bad_signature"]
     assert named(group.beta) == {}
+    pull(group.beta, HQ)
+    assert titles(group.beta) == ["被改动"]
+
+
+def test_a_release_that_nobody_signed_excuses_no_other(group, time):
+    publish(group.headquarters, GROUP, title="被扣下")
+    pull(group.alpha, HQ)
+    withhold(group.alpha)
+    a_minute(group, time)
+    wrong = sign(group.alpha, str(uuid4()), iss=HQ, seq=2)
+    assert serve(group.beta, wrong) == ["unknown_key"]
+    a_minute(group, time)
+    assert (titles(group.beta), named(group.beta)) == (["被扣下"], {ALPHA: [HQ]})
 
 
 def test_a_relay_is_not_named_for_a_node_that_is_frozen_here(group, time):
