@@ -284,8 +284,8 @@ def make_node(
 
 
 @pytest.fixture(scope="session")
-def scenes() -> dict[tuple[str, str], list[Saved]]:
-    """Return what was staged so far: kind of database and scene → its nodes."""
+def scenes() -> dict[tuple[str, str, tuple[str, ...]], list[Saved]]:
+    """Return what was staged so far: kind of database, scene and names → its nodes."""
     return {}
 
 
@@ -293,7 +293,7 @@ def scenes() -> dict[tuple[str, str], list[Saved]]:
 def stage(
     make_node: MakeNode,
     backend: str,
-    scenes: dict[tuple[str, str], list[Saved]],
+    scenes: dict[tuple[str, str, tuple[str, ...]], list[Saved]],
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Stage:
@@ -303,7 +303,7 @@ def stage(
     """
 
     def make(scene: str, names: Sequence[str], act: Callable[..., None]) -> list[Flask]:
-        saved = scenes.get((backend, scene))
+        saved = scenes.get((backend, scene, tuple(names)))
         if saved:
             pairs = zip(names, saved, strict=True)
             return [make_node(name, saved=each, **NODES[name]) for name, each in pairs]
@@ -311,7 +311,7 @@ def stage(
         act(*nodes)
         copy = request.getfixturevalue("copy_on_postgresql") if backend == "postgresql" else None
         place = tmp_path_factory.mktemp(scene)
-        scenes[backend, scene] = [_save(node, place, copy) for node in nodes]
+        scenes[backend, scene, tuple(names)] = [_save(node, place, copy) for node in nodes]
         return nodes
 
     return make

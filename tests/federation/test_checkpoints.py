@@ -681,12 +681,12 @@ def seek(node: Flask, wire: dict[str, str]) -> None:
 def test_what_was_signed_of_a_log_that_is_no_more_is_not_sought(group, time):
     publish(group.headquarters, GROUP)
     a_minute(group, time)
-    place, digest = end_of(group.beta, HQ)
-    further = {HQ: [f"{place}9", digest]}
+    place, _ = end_of(group.beta, HQ)
+    further = {HQ: [f"{place}9", "1" * 64]}
     for before in (
         {"epoch": "old", "ends": further},
         {"seq": 9999, "ends": further},
-        {"ends": {HQ: ["old:9", digest]}},
+        {"ends": {HQ: ["old:9", "1" * 64]}},
     ):
         seek(group.beta, say(group.headquarters, **before))
         assert (named(group.beta), alarms(group.beta)) == ({}, []), before

@@ -31,7 +31,7 @@ def held_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def partners(stage: Stage) -> tuple[Flask, Flask, NodeAdapter]:
-    headquarters, partner = stage("two", ("headquarters", "partner"), pair)
+    headquarters, partner = stage("partners", ("headquarters", "partner"), pair)
     return headquarters, partner, connect(headquarters, partner)
 
 
