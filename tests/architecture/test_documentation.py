@@ -12,6 +12,7 @@ from hub.config import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 OPERATING = (ROOT / "docs" / "operating.md").read_text()
+PROOFS = (ROOT / "docs" / "proofs.md").read_text()
 
 
 def _commands(group: click.Group, name: str) -> Iterator[str]:
@@ -51,3 +52,15 @@ def test_every_make_target_is_a_target_that_the_readme_may_name() -> None:
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
 
     assert {"demo", "test", "lint", "type", "bench", "sure"} <= targets
+
+
+def test_every_test_that_is_named_as_a_proof_exists() -> None:
+    named = re.findall(r"`(tests/[a-z_/]+\.py)::(test_\w+)`", PROOFS)
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not (ROOT / path).exists() or f"def {name}(" not in (ROOT / path).read_text()
+    ]
+
+    assert named
+    assert missing == []
