@@ -228,13 +228,18 @@ def test_a_reader_asks_once_a_minute_and_never_a_partner(group, time):
     assert asked(group) == before + 2
 
 
-def test_a_relay_that_withholds_the_newest_is_named_and_it_comes_from_headquarters(group, time):
+def keep_back_the_newest(group: Federation, time: Time) -> None:
+    """Let alpha hand on one release and withhold the next, for a minute."""
     publish(group.headquarters, GROUP, title="以前")
     a_minute(group, time)
     publish(group.headquarters, GROUP, title="被扣下")
     pull(group.alpha, HQ)
     withhold(group.alpha)
     a_minute(group, time)
+
+
+def test_a_relay_that_withholds_the_newest_is_named_and_it_comes_from_headquarters(group, time):
+    keep_back_the_newest(group, time)
     assert (titles(group.beta), named(group.beta)) == (["以前"], {}), "it may be on its way"
     a_minute(group, time)
     assert titles(group.beta) == ["以前", "被扣下"]
@@ -251,12 +256,7 @@ def test_a_relay_that_withholds_the_newest_is_named_and_it_comes_from_headquarte
 
 
 def test_what_a_relay_may_still_bring_is_left_to_it_so_that_it_is_named(group, time):
-    publish(group.headquarters, GROUP, title="以前")
-    a_minute(group, time)
-    publish(group.headquarters, GROUP, title="被扣下")
-    pull(group.alpha, HQ)
-    withhold(group.alpha)
-    a_minute(group, time)
+    keep_back_the_newest(group, time)
     assert pull(group.beta, HQ) == 0
     with group.beta.app_context():
         first = puller.cursor(HQ, GROUP)
