@@ -19,7 +19,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from hub.search import analysis
 from hub.search import engine as engines
-from hub.search.engine import Indexed, Reader, Request
+from hub.search.engine import FACETS, Indexed, Reader, Request
 from hub.search.queries import LONGEST, understand
 
 AUDIENCE = "public"
@@ -54,16 +54,16 @@ def _id(name: str) -> UUID:
 
 
 def _indexed(document: dict[str, Any]) -> Indexed:
-    text = "\n".join([document["title"], document["title"], document["body"]])
+    words = analysis.tokens("\n".join([document["title"], document["title"], document["body"]]))
     return Indexed(
         id=_id(document["id"]),
-        tokens=analysis.tokens(text),
+        tokens={"text": words.text, "characters": words.characters},
         audience=AUDIENCE,
-        kind="case",
-        category="",
-        unit="",
-        origin="",
+        values=dict.fromkeys(FACETS, "") | {"kind": "case"},
+        places=(),
+        suits=(),
         published_at=0,
+        confirmed=0,
     )
 
 

@@ -13,21 +13,21 @@ from hub.identity.errors import ScopeError
 from hub.identity.models import Scope
 from hub.identity.service import audiences
 from hub.search import service
-from hub.search.engine import FACETS, Facets
+from hub.search.engine import FACETS, Facets, Order
+from hub.search.forms import LONGEST_PLACE
 from hub.search.queries import LONGEST
 from hub.search.service import DEEPEST, MOST_PER_PAGE, PER_PAGE, Hit, Results
 from hub.search.snippets import as_html
 
-LONGEST_FILTER = 255
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 blueprint = Blueprint("search_api", __name__, url_prefix="/api/v1", description="Search")
 
 
-def _filter(description: str) -> fields.String:
+def _filter(description: str, longest: int = 255) -> fields.String:
     return fields.String(
         load_default="",
-        validate=validate.Length(max=LONGEST_FILTER, error=mark("This is too long.")),
+        validate=validate.Length(max=longest, error=mark("This is too long.")),
         metadata={"description": description},
     )
 
@@ -43,7 +43,21 @@ class SearchArguments(Schema):
     kind = _filter("case or pilot_lesson.")
     category = _filter("Code of a category.")
     unit = _filter("Name of the unit that submitted it.")
+    place = _filter(
+        "Names from the enterprise down to a unit, with tabs between: all below it.", LONGEST_PLACE
+    )
+    level = _filter("Level of the unit that submitted it.")
     origin = _filter("Origin of the node that wrote it.")
+    enterprise = _filter("Short name of the enterprise.")
+    year = _filter("Year in which it was published.")
+    replicability = _filter("R0 to R4.")
+    kit = _filter("“yes” for what has files attached.")
+    order = fields.Enum(
+        Order,
+        by_value=True,
+        load_default=Order.RELEVANCE,
+        metadata={"description": "Without words, relevance is newest first."},
+    )
     page = fields.Integer(
         load_default=1,
         validate=validate.Range(1, DEEPEST, error=mark("This page is out of reach.")),
@@ -124,8 +138,14 @@ reading = access.requires(_may_read, "anyone; tokens with scope read")
 def find() -> Response:
     """Find what the caller may read: with a token what its person may, without one what all may."""
     asked = _asked()
-    text = asked.pop("q")
-    results = service.search(text, audiences=audiences(g.actor), **asked)
+    results = service.search(
+        asked["q"],
+        audiences=audiences(g.actor),
+        filters={name: asked[name] for name in FACETS},
+        order=asked["order"],
+        page=asked["page"],
+        per_page=asked["per_page"],
+    )
     # Written by hand: dumping ten hits through the schema takes longer than finding them.
     return Response(_ENCODER.encode(_answer(results)), content_type="application/json")
 

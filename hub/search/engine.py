@@ -5,20 +5,36 @@ back ids and scores, and counts. Each module in `engines/` is the only one that 
 """
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from hub.errors import HubError, mark
-from hub.search import analysis
 
-FACETS = ("kind", "category", "unit", "origin")  # Filters whose values are counted.
+FIELDS = ("text", "characters", "names", "sounds", "initials", "files")  # Each of tokens in order.
+# Filters whose values are counted. A document has one value of each, which may be empty, but any
+# number of places.
+FACETS = (
+    "kind",
+    "category",
+    "place",  # Its unit and each above it: names from the enterprise down, joined by `ABOVE`.
+    "unit",
+    "level",
+    "origin",
+    "enterprise",
+    "year",
+    "replicability",
+    "kit",
+)
+ABOVE = "\t"  # Between the names of a place.
 MOST_VALUES = 50  # Values of one facet that are given back: the most frequent ones.
-CHARACTER_WEIGHT = 0.5  # Of a single character's score beside the pairs' (see `analysis`).
+MOST_CONFIRMED = 900  # Beyond so many, one confirmation more changes no order.
+SUITING = 0.15  # What each property of the asker's unit that a document suits adds to a score.
 ENGINES = ("tantivy", "whoosh")  # Best first.
 
 
@@ -38,31 +54,52 @@ class EngineMissingError(HubError):
     message = mark("The search engine “%(name)s” is not installed.")
 
 
+class Order(StrEnum):
+    """In which order hits are given back."""
+
+    RELEVANCE = "relevance"
+    NEWEST = "newest"
+    CONFIRMED = "confirmed"  # By confirmed effective adoptions; of equals the newest first.
+
+
 @dataclass(frozen=True)
 class Indexed:
     """One document as an engine keeps it."""
 
     id: UUID
-    tokens: analysis.Tokens
+    tokens: Mapping[str, str]  # Of each of `FIELDS` that has any: tokens joined by spaces.
     audience: str
-    kind: str
-    category: str
-    unit: str
-    origin: str
+    values: Mapping[str, str]  # Of each of `FACETS` but `place`.
+    places: Sequence[str]
+    suits: Sequence[str]  # Properties of the units that it is for: see `hub.search.fitting`.
     published_at: int  # Microseconds since 1970.
+    confirmed: int  # Adoptions that worked, as far as its readers may know of them.
+
+    @property
+    def rank(self) -> int:
+        """Return the number by which `Order.CONFIRMED` orders."""
+        return min(self.confirmed, MOST_CONFIRMED) * 10**16 + self.published_at
+
+
+class Way(NamedTuple):
+    """One way to say something: tokens that follow each other in one of `FIELDS`."""
+
+    field: str
+    tokens: tuple[str, ...]
+    weight: float = 1.0  # Of its score.
 
 
 @dataclass(frozen=True)
 class Query:
     """What a document must say. With nothing in it, every document fits, newest first."""
 
-    phrases: tuple[tuple[str, ...], ...] = ()  # Each: tokens that follow each other. All must fit.
-    characters: tuple[str, ...] = ()  # Single characters, all of which must be there.
-    any_tokens: tuple[str, ...] = ()  # At least one of these must be there; all of them score.
-    any_characters: tuple[str, ...] = ()  # These only score.
+    all_of: tuple[tuple[Way, ...], ...] = ()  # Of each, one of the ways must be there.
+    any_of: tuple[Way, ...] = ()  # At least one of these must be there; all of them score.
+    better: tuple[Way, ...] = ()  # These only score.
+    none_of: tuple[Way, ...] = ()  # None of these may be there.
 
     def __bool__(self) -> bool:
-        return bool(self.phrases or self.characters or self.any_tokens)
+        return bool(self.all_of or self.any_of)
 
 
 @dataclass(frozen=True)
@@ -72,9 +109,18 @@ class Request:
     query: Query
     audiences: frozenset[str]  # Only documents with one of these exist for the asker.
     filters: tuple[tuple[str, str], ...] = ()  # Names of `FACETS` with the value wanted.
+    needs: tuple[tuple[str, ...], ...] = ()  # Of each, one must be among what a document suits.
+    likes: tuple[str, ...] = ()  # Each that is among what a document suits adds to its score.
     excluded: frozenset[UUID] = frozenset()  # Documents that changed since they were indexed.
     limit: int = 10
     offset: int = 0
+    order: Order = Order.RELEVANCE
+    is_counted: bool = True  # Whether total and facets are wanted.
+
+    @property
+    def is_scored(self) -> bool:
+        """Say whether hits come by their score."""
+        return bool(self.query) and self.order == Order.RELEVANCE
 
 
 Facets = dict[str, list[tuple[str, int]]]
@@ -85,8 +131,8 @@ class Found:
     """One page of hits, and what was counted over all of them, exactly."""
 
     hits: Sequence[tuple[UUID, float]]  # With scores, best first.
-    total: int
-    facets: Facets  # For each name: values and counts, most frequent first.
+    total: int  # 0 if not wanted.
+    facets: Facets  # For each name: values and counts, most frequent first. Empty if not wanted.
     position: int  # Of the journal, up to which the index that was searched is complete.
 
 
@@ -201,6 +247,7 @@ def digest(engine: Engine) -> str:
     It follows the very code that decides it, so that nobody can forget to change it.
     """
     here = Path(__file__).parent
-    sources = (here / "analysis.py", here / "indexing.py", here / "engines" / f"{engine.name}.py")
+    names = ("analysis.py", "indexing.py", "engine.py")
+    sources = (*(here / name for name in names), here / "engines" / f"{engine.name}.py")
     parts = [engine.name, engine.version, *(source.read_text() for source in sources)]
     return sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -1,11 +1,13 @@
 """What the address of a search page says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hub.search.engine import FACETS
+from hub.search.engine import FACETS, Order
 from hub.search.queries import LONGEST
+
+LONGEST_PLACE = 1_000  # Characters: names of a unit and of all above it.
 
 
 @dataclass(frozen=True)
@@ -13,26 +15,30 @@ class Asked:
     """A search as somebody asked for it; odd input is mended, since people edit addresses."""
 
     q: str = ""
-    kind: str = ""
-    category: str = ""
-    unit: str = ""
-    origin: str = ""
+    filters: Mapping[str, str] = field(default_factory=dict)  # Those that are set.
+    order: Order = Order.RELEVANCE
     page: int = 1
 
     @classmethod
     def of(cls, arguments: Mapping[str, str]) -> "Asked":
         """Read the arguments of a request."""
-        text = {name: arguments.get(name, "")[:255] for name in FACETS}
-        page = arguments.get("page", "1")
+        filters = {name: arguments.get(name, "")[:LONGEST_PLACE] for name in FACETS}
+        page, order = arguments.get("page", "1"), arguments.get("order", "")
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 8 else 1
-        return cls(q=arguments.get("q", "")[:LONGEST], page=max(number, 1), **text)
+        return cls(
+            q=arguments.get("q", "")[:LONGEST],
+            filters={name: value for name, value in filters.items() if value},
+            order=Order(order) if order in set(Order) else Order.RELEVANCE,
+            page=max(number, 1),
+        )
 
-    @property
-    def filters(self) -> dict[str, str]:
-        """Return the filters that are set."""
-        return {name: value for name in FACETS if (value := getattr(self, name))}
+    def arguments(self, *, page: int = 1, **changes: Any) -> dict[str, Any]:
+        """Return the arguments of the address of a similar search, at its first page.
 
-    def arguments(self, **changes: Any) -> dict[str, Any]:
-        """Return the arguments of the address of a similar search, at its first page."""
-        values = vars(replace(self, **({"page": 1} | changes)))
-        return {name: value for name, value in values.items() if value not in ("", 1)}
+        :param changes: other words, another order, or filters; an empty one takes a filter away.
+        """
+        filters = {name: changes.pop(name, self.filters.get(name, "")) for name in FACETS}
+        asked = replace(self, **changes)
+        order = "" if asked.order == Order.RELEVANCE else asked.order.value
+        values = {"q": asked.q} | filters | {"order": order, "page": page if page > 1 else ""}
+        return {name: value for name, value in values.items() if value}

@@ -29,6 +29,8 @@ COLUMNS = (
     Document.origin,
     Document.body,
     Document.fields,
+    Document.attachments,
+    Document.enterprise,
     Document.published_at,
 )
 
@@ -67,15 +69,26 @@ def _indexed(row: Row[Any], categories: dict[str, str]) -> Indexed:
     parts = dict.fromkeys([row.summary, row.body, *texts_of(row.fields), row.unit])
     parts.pop(row.title, None)
     category = categories.get(row.category, row.category)
+    words = analysis.tokens("\n".join([row.title, row.title, *parts, category]))
     return Indexed(
         id=row.id,
-        tokens=analysis.tokens("\n".join([row.title, row.title, *parts, category])),
+        tokens={"text": words.text, "characters": words.characters},
         audience=row.audience,
-        kind=row.kind,
-        category=row.category,
-        unit=row.unit,
-        origin=row.origin,
+        values={
+            "kind": row.kind,
+            "category": row.category,
+            "unit": row.unit,
+            "level": "",
+            "origin": row.origin,
+            "enterprise": row.enterprise,
+            "year": str(row.published_at.year),
+            "replicability": "",
+            "kit": "yes" if row.attachments else "",
+        },
+        places=(),
+        suits=(),
         published_at=(row.published_at - EPOCH) // RESOLUTION,
+        confirmed=0,
     )
 
 

@@ -1,20 +1,22 @@
 """What somebody typed, as the engines are asked it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from hub.search import analysis
-from hub.search.engine import Query
+from hub.search.engine import Query, Way
 
 T = TypeVar("T")
 
 LONGEST = 200  # Characters of a query.
 MOST_WORDS = 32
 MOST_TOKENS = 64  # Pairs and words of a loosened query.
+CHARACTER_WEIGHT = 0.5  # Of a single character's score beside the pairs' (see `analysis`).
 
 _QUOTED = re.compile('["“”]([^"“”]*)["“”]')
+_EXCLUDED = re.compile(r'(?:^|\s)[-－](?:["“”]([^"“”]*)["“”]|([^\s"“”]+))')
 
 
 @dataclass(frozen=True)
@@ -33,32 +35,34 @@ class Question:
 
 
 def understand(text: str) -> Question:
-    """Read a query: words are all needed, quotations stand as they are. Nothing is an error."""
+    """Read a query: words are all needed, quotations stand as they are, a word behind a minus must
+    not be there. Nothing is an error."""
     text = text[:LONGEST]
+    excluded = [analysis.words(a or b) for a, b in _EXCLUDED.findall(text)]
+    text = _EXCLUDED.sub(" ", text)
     quotations = [analysis.words(quoted) for quoted in _QUOTED.findall(text)]
     single = analysis.words(_QUOTED.sub(" ", text))
     asked = [words for words in (*quotations, *([word] for word in single)) if words]
     asked = asked[:MOST_WORDS]
     words = _once(word for group in asked for word in group)[:MOST_WORDS]
-    exact = Query(
-        phrases=_once(_phrase(group) for group in asked if not _is_character(group)),
-        characters=_once(group[0] for group in asked if _is_character(group)),
-    )
+    without = _once(_way(group) for group in excluded[:MOST_WORDS] if group)
+    exact = Query(all_of=_once((_way(group),) for group in asked), none_of=without)
     tokens = _once(token for word in words for token in analysis.pairs(word))[:MOST_TOKENS]
+    characters = _once("".join(filter(analysis.is_chinese, words)))[:MOST_TOKENS]
     loose = Query(
-        any_tokens=tokens,
-        any_characters=_once("".join(filter(analysis.is_chinese, words)))[:MOST_TOKENS],
+        any_of=tuple(Way("text", (token,)) for token in tokens),
+        better=tuple(Way("characters", (c,), CHARACTER_WEIGHT) for c in characters),
+        none_of=without,
     )
-    says_more = len(tokens) > 1 or bool(exact.characters and exact.phrases)
+    says_more = len(tokens) > 1
     return Question(exact, loose if says_more else Query(), words, tokens)
 
 
-def _phrase(words: Iterable[str]) -> tuple[str, ...]:
-    return tuple(pair for word in words for pair in analysis.pairs(word))
-
-
-def _is_character(words: list[str]) -> bool:
-    return len(words) == 1 and len(words[0]) == 1 and analysis.is_chinese(words[0])
+def _way(words: Sequence[str]) -> Way:
+    """Return how words that follow each other are looked for."""
+    if len(words) == 1 and len(words[0]) == 1 and analysis.is_chinese(words[0]):
+        return Way("characters", (words[0],))
+    return Way("text", tuple(pair for word in words for pair in analysis.pairs(word)))
 
 
 def _once(values: Iterable[T]) -> tuple[T, ...]:

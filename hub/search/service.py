@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from hub.config import of_this_node
 from hub.database import connection, db
 from hub.registry import names
 from hub.search import analysis, indexing
-from hub.search.engine import FACETS, BrokenIndexError, Facets, Found, Query, Request
+from hub.search.engine import FACETS, BrokenIndexError, Facets, Found, Order, Query, Request
 from hub.search.errors import FarPageError, LongPageError, LongQueryError
 from hub.search.queries import LONGEST, Question, understand
 from hub.search.reading import OpenIndex
@@ -32,6 +33,7 @@ PER_PAGE = 10
 MOST_PER_PAGE = 50
 DEEPEST = 10_000  # Hits that can be paged through.
 MOST_CHANGED = 1_000  # Documents newer than the index that a query can leave out.
+NO_FILTERS: Mapping[str, str] = MappingProxyType({})
 Engine = Callable[[Request], Found]
 TRIES = 3  # A hit may be withdrawn between index and database; then we ask again without it.
 
@@ -89,6 +91,7 @@ class Search:
 
     audiences: frozenset[str]
     filters: tuple[tuple[str, str], ...]
+    order: Order
     page: int
     per_page: int
 
@@ -111,10 +114,8 @@ def search(
     text: str,
     *,
     audiences: Collection[str],
-    kind: str = "",
-    category: str = "",
-    unit: str = "",
-    origin: str = "",
+    filters: Mapping[str, str] = NO_FILTERS,
+    order: Order = Order.RELEVANCE,
     page: int = 1,
     per_page: int = PER_PAGE,
 ) -> Results:
@@ -124,6 +125,7 @@ def search(
     count, and the results say so. Whatever is typed is data: nothing in it is an operator but
     quotation marks, and nothing is an error but its length.
 
+    :param filters: names of `FACETS` with the value wanted; empty values filter nothing.
     :raises LongQueryError: for more than 200 characters.
     :raises LongPageError: for more than 50 hits a page, or none.
     :raises FarPageError: beyond the first 10,000 hits.
@@ -134,9 +136,8 @@ def search(
         raise LongPageError(field="per_page", limit=MOST_PER_PAGE)
     if page < 1 or page * per_page > DEEPEST:
         raise FarPageError(field="page", limit=DEEPEST)
-    given = {"kind": kind, "category": category, "unit": unit, "origin": origin}
-    filters = tuple((name, _storable(given[name])) for name in FACETS if given[name])
-    asked = Search(frozenset(audiences), filters, page, per_page)
+    wanted = tuple((name, _storable(filters[name])) for name in FACETS if filters.get(name))
+    asked = Search(frozenset(audiences), wanted, order, page, per_page)
     index = of_this_node(OpenIndex)
     try:
         reader = index.newest()
@@ -182,7 +183,13 @@ def _ask(engine: Engine, query: Query, asked: Search) -> Answer:
     is_lagging = False
     for _ in range(TRIES):
         request = Request(
-            query, asked.audiences, asked.filters, excluded, asked.per_page, asked.offset
+            query,
+            asked.audiences,
+            asked.filters,
+            excluded=excluded,
+            limit=asked.per_page,
+            offset=asked.offset,
+            order=asked.order,
         )
         found = engine(request)
         rows, newest = _rows(found, asked.audiences)
@@ -260,7 +267,7 @@ def _search_titles(text: str, asked: Search) -> Results:
     words = text.split()[:8]
     statement = _SHOWN.where(
         readable(asked.audiences),
-        *(getattr(Document, name) == value for name, value in asked.filters),
+        *(_COMPARED[name] == value for name, value in asked.filters if name in _COMPARED),
         *(
             or_(*(Document.title.contains(form, autoescape=True) for form in _forms(word)))
             for word in words
@@ -271,6 +278,16 @@ def _search_titles(text: str, asked: Search) -> Results:
     marker = Marker(understand(text).exact_marks)
     hits = [_hit(row, 0.0, marker) for row in rows]
     return Results(hits, asked.page, asked.per_page, None, None, marker, gap=Gap.REBUILDING)
+
+
+# The filters that stand for as long as there is no index; the others are put aside.
+_COMPARED: dict[str, Any] = {
+    "kind": Document.kind,
+    "category": Document.category,
+    "unit": Document.unit,
+    "origin": Document.origin,
+    "enterprise": Document.enterprise,
+}
 
 
 def _forms(word: str) -> set[str]:

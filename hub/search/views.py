@@ -18,10 +18,8 @@ def find() -> str:
     results = service.search(
         asked.q,
         audiences=audiences(g.actor),
-        kind=asked.kind,
-        category=asked.category,
-        unit=asked.unit,
-        origin=asked.origin,
+        filters=asked.filters,
+        order=asked.order,
         page=asked.page,
     )
     return render_template(

@@ -2,13 +2,26 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
 
 from hub.search import analysis
 from hub.search import engine as engines
-from hub.search.engine import BrokenIndexError, Engine, Indexed, Query, Reader, Request, Writer
+from hub.search.engine import (
+    FACETS,
+    SUITING,
+    BrokenIndexError,
+    Engine,
+    Indexed,
+    Order,
+    Query,
+    Reader,
+    Request,
+    Way,
+    Writer,
+)
 
 TEXTS = {
     "area": "党员责任区\n党员责任区\n把责任落实到每个责任区，责任区有牌子。",
@@ -21,24 +34,32 @@ TEXTS = {
 AUDIENCES = {"hidden": "unit:1"}
 KINDS = {"network": "pilot_lesson"}
 EVERYBODY = frozenset({"public"})
+SINGLE = [name for name in FACETS if name != "place"]
 
 
 def name_of(name: str) -> UUID:
     return uuid5(UUID(int=0), name)
 
 
-def make(name: str, text: str | None = None, **changes: object) -> Indexed:
-    values = {
-        "id": name_of(name),
-        "tokens": analysis.tokens(text or TEXTS[name]),
-        "audience": AUDIENCES.get(name, "public"),
+def make(name: str, text: str | None = None, **changes: Any) -> Indexed:
+    words = analysis.tokens(text or TEXTS[name])
+    values = dict.fromkeys(SINGLE, "") | {
         "kind": KINDS.get(name, "case"),
         "category": "responsibility",
         "unit": "示范 第一党支部",
         "origin": "https://alpha.test",
-        "published_at": list(TEXTS).index(name) if name in TEXTS else 0,
     }
-    return Indexed(**(values | changes))  # type: ignore[arg-type]
+    indexed: dict[str, Any] = {
+        "id": name_of(name),
+        "tokens": {"text": words.text, "characters": words.characters},
+        "audience": AUDIENCES.get(name, "public"),
+        "values": values | {key: changes.pop(key) for key in SINGLE if key in changes},
+        "places": (),
+        "suits": (),
+        "published_at": list(TEXTS).index(name) if name in TEXTS else 0,
+        "confirmed": 0,
+    }
+    return Indexed(**(indexed | changes))
 
 
 @pytest.fixture(params=engines.ENGINES)
@@ -62,8 +83,12 @@ def reader(engine: Engine, writer: Writer, tmp_path: Path) -> Iterator[Reader]:
     opened.close()
 
 
+def way(text: str, field: str = "text") -> Way:
+    return Way(field, tuple(pair for word in analysis.words(text) for pair in analysis.pairs(word)))
+
+
 def phrase(text: str) -> Query:
-    return Query(phrases=tuple(tuple(analysis.pairs(word)) for word in analysis.words(text)))
+    return Query(all_of=tuple((way(word),) for word in analysis.words(text)))
 
 
 def find(reader: Reader, query: Query, **more: object) -> list[str]:
@@ -99,19 +124,26 @@ def test_all_phrases_must_fit(reader):
 
 
 def test_a_single_character_finds(reader):
-    assert set(find(reader, Query(characters=("账",)))) == {"long"}
-    assert set(find(reader, Query(characters=("区",)))) == {"area", "task", "traditional", "long"}
+    assert set(find(reader, Query(all_of=((Way("characters", ("账",)),),)))) == {"long"}
+    assert set(find(reader, Query(all_of=((Way("characters", ("区",)),),)))) == {
+        "area",
+        "task",
+        "traditional",
+        "long",
+    }
 
 
 def test_any_tokens_need_one_and_score_all(reader):
-    query = Query(any_tokens=("网络", "台账", "没有"), any_characters=("责",))
+    query = Query(
+        any_of=(way("网络"), way("台账"), way("没有")), better=(Way("characters", ("责",)),)
+    )
 
     assert set(find(reader, query)) == {"network", "long"}
 
 
 def test_single_characters_only_add_to_the_score(reader):
-    plain = Query(any_tokens=("责任",))
-    helped = Query(any_tokens=("责任",), any_characters=("牌",))
+    plain = Query(any_of=(way("责任"),))
+    helped = Query(any_of=(way("责任"),), better=(Way("characters", ("牌",)),))
 
     assert set(find(reader, plain)) == set(find(reader, helped))
     assert find(reader, helped)[0] == "area"
@@ -139,6 +171,95 @@ def test_filters_leave_only_what_fits(reader):
     assert find(reader, Query(), filters=(("kind", "pilot_lesson"),)) == ["network"]
     assert find(reader, Query(), filters=(("unit", "示范"),)) == []
     assert len(find(reader, Query(), filters=(("unit", "示范 第一党支部"),))) == 5
+
+
+def test_of_several_ways_to_say_a_thing_one_is_enough(reader):
+    query = Query(all_of=((way("5g"), way("牌子")), (way("责任"), way("网络"))))
+
+    assert set(find(reader, query)) == {"area", "network"}
+
+
+def test_what_must_not_be_there_is_left_out(reader):
+    query = Query(all_of=((way("责任区"),),), none_of=(way("牌子"), way("毫无")))
+
+    assert find(reader, query) == ["traditional", "long"]
+
+
+def test_each_field_is_looked_in_by_itself(engine, tmp_path):
+    writer = engine.create(tmp_path)
+    writer.add(
+        [
+            make("area", tokens={"text": "区域", "sounds": "dang jian", "initials": "d j"}),
+            make("task", tokens={"text": "党建 dj", "names": "党建"}),
+        ]
+    )
+    writer.commit(1)
+    reader = engine.open_reader(tmp_path)
+
+    assert find(reader, Query(all_of=((Way("sounds", ("dang", "jian")),),))) == ["area"]
+    assert find(reader, Query(all_of=((Way("initials", ("d", "j")),),))) == ["area"]
+    assert find(reader, Query(all_of=((Way("names", ("党建",)),),))) == ["task"]
+    assert find(reader, Query(all_of=((Way("sounds", ("jian", "dang")),),))) == []
+    writer.close()
+    reader.close()
+
+
+@pytest.fixture
+def units(engine: Engine, tmp_path: Path) -> Iterator[Reader]:
+    """Documents of units at different places, for different units, confirmed differently."""
+    writer = engine.create(tmp_path)
+    above = ("华衡", "华衡\t能源公司")
+    writer.add(
+        [
+            make("area", places=above, suits=("level:branch", "size:small"), confirmed=2),
+            make("task", places=above[:1], suits=("level:any", "size:small"), confirmed=12),
+            make("long", places=(*above, "华衡\t能源公司\t二 支部"), suits=("level:branch",)),
+        ]
+    )
+    writer.commit(1)
+    reader = engine.open_reader(tmp_path)
+    yield reader
+    writer.close()
+    reader.close()
+
+
+def test_a_place_holds_all_below_it(units):
+    found = units.search(Request(Query(), EVERYBODY))
+
+    assert found.facets["place"] == [
+        ("华衡", 3),
+        ("华衡\t能源公司", 2),
+        ("华衡\t能源公司\t二 支部", 1),
+    ]
+    assert set(find(units, Query(), filters=(("place", "华衡\t能源公司"),))) == {"area", "long"}
+    assert find(units, Query(), filters=(("place", "能源公司"),)) == []
+
+
+def test_the_most_confirmed_come_first_when_that_is_asked(units):
+    assert find(units, Query(), order=Order.CONFIRMED) == ["task", "area", "long"]
+    assert find(units, phrase("责任区"), order=Order.CONFIRMED) == ["area", "long"]
+    assert find(units, phrase("责任区"), order=Order.NEWEST) == ["long", "area"]
+
+
+def test_what_is_needed_leaves_out_and_what_is_liked_only_lifts(units):
+    assert find(units, Query(), needs=(("level:branch", "level:any"), ("size:small",))) == [
+        "task",
+        "area",
+    ]
+    either = Query(all_of=((way("责任"), way("任务")),))
+    plain = Request(either, EVERYBODY)
+    lifted = Request(either, EVERYBODY, likes=("level:branch", "level:none"))
+    before, after = dict(units.search(plain).hits), dict(units.search(lifted).hits)
+
+    assert before.keys() == after.keys()
+    assert after[name_of("area")] == pytest.approx(before[name_of("area")] + SUITING)
+    assert after[name_of("task")] == pytest.approx(before[name_of("task")])
+
+
+def test_nothing_is_counted_when_that_is_not_wanted(reader):
+    found = reader.search(Request(phrase("责任区"), EVERYBODY, is_counted=False))
+
+    assert (len(found.hits), found.total, found.facets) == (3, 0, {})
 
 
 def test_without_words_the_newest_come_first(reader):

@@ -4,7 +4,7 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,14 +16,18 @@ import tantivy
 from tantivy import Occur
 
 from hub.search.engine import (
-    CHARACTER_WEIGHT,
     FACETS,
+    FIELDS,
     MOST_VALUES,
+    SUITING,
     BrokenIndexError,
+    Facets,
     Found,
     Indexed,
+    Order,
     Query,
     Request,
+    Way,
 )
 
 MEMORY = 32_000_000  # Bytes that the writer fills before it writes a segment.
@@ -38,11 +42,14 @@ FOOTER_MAGIC = 1337
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("text", tokenizer_name="whitespace", index_option="position")
-    builder.add_text_field("characters", tokenizer_name="whitespace", index_option="freq")
+    for name in FIELDS:
+        option = "freq" if name == "characters" else "position"
+        builder.add_text_field(name, tokenizer_name="whitespace", index_option=option)
     for name in (*FACETS, "audience"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    builder.add_text_field("suits", tokenizer_name="raw", index_option="basic")
     builder.add_integer_field("published_at", fast=True)
+    builder.add_integer_field("rank", fast=True)
     builder.add_integer_field("position", stored=True)
     return builder.build()
 
@@ -95,10 +102,10 @@ class TantivyWriter:
 
     def add(self, documents: Iterable[Indexed]) -> None:
         for document in documents:
-            fields = {name: getattr(document, name) for name in (*FACETS, "audience")}
-            fields["id"] = str(document.id)
-            fields["text"], fields["characters"] = document.tokens
-            fields["published_at"] = document.published_at
+            fields: dict[str, Any] = {**document.tokens, **document.values}
+            fields["id"], fields["audience"] = str(document.id), document.audience
+            fields["place"], fields["suits"] = list(document.places), list(document.suits)
+            fields["published_at"], fields["rank"] = document.published_at, document.rank
             # With the schema: without it, a whole number becomes a field of another type, and
             # the writer dies of it later.
             with _guarded():
@@ -156,23 +163,23 @@ class TantivyReader:
         view = self._view  # Another thread may look again meanwhile.
         searcher = view.searcher
         query = _Questions(self._schema).query(request)
-        by_time = None if request.query else "published_at"
+        order = None if request.is_scored else _ORDERS[request.order]
         with _guarded():
-            counted = searcher.aggregate(query, _COUNTING)
+            counted = searcher.aggregate(query, _COUNTING) if request.is_counted else {}
             found = searcher.search(
                 query,
                 max(request.limit, 1),
                 count=False,
-                order_by_field=by_time,
+                order_by_field=order,
                 offset=request.offset,
             )
             hits = [
-                (UUID(searcher.doc(place).get_first("id")), 0.0 if by_time else float(score))
+                (UUID(searcher.doc(place).get_first("id")), 0.0 if order else float(score))
                 for score, place in found.hits[: request.limit]
             ]
-        facets = {name: _values(counted[name]["buckets"]) for name in FACETS}
+        facets: Facets = {name: _values(found["buckets"]) for name, found in counted.items()}
         # Every document has one kind, so these add up to all of them.
-        total = sum(count for _, count in facets["kind"])
+        total = sum(count for _, count in facets.get("kind", ()))
         return Found(hits, total, facets, view.position)
 
     def close(self) -> None:
@@ -193,6 +200,11 @@ class TantivyReader:
             return _View(searcher, _position(searcher, self._schema), stamp)
 
 
+_ORDERS = {
+    Order.RELEVANCE: "published_at",  # Where nothing was asked, the newest come first.
+    Order.NEWEST: "published_at",
+    Order.CONFIRMED: "rank",
+}
 _COUNTING = {
     name: {"terms": {"field": name, "size": MOST_VALUES, "segment_size": COUNTED}}
     for name in FACETS
@@ -215,6 +227,11 @@ class _Questions:
         parts = self._scored(request.query)
         parts.append((Occur.Must, self._one_of("audience", request.audiences)))
         parts += [(Occur.Must, self._one_of(name, [value])) for name, value in request.filters]
+        parts += [(Occur.Must, self._one_of("suits", needed)) for needed in request.needs]
+        if request.is_scored:
+            parts += [
+                (Occur.Should, self._one_of("suits", [liked], SUITING)) for liked in request.likes
+            ]
         if request.excluded:
             excluded = tantivy.Query.term_set_query(
                 self.schema, "id", [str(document_id) for document_id in request.excluded]
@@ -223,30 +240,32 @@ class _Questions:
         return tantivy.Query.boolean_query(parts)
 
     def _scored(self, query: Query) -> list[tuple[Occur, tantivy.Query]]:
-        parts = [(Occur.Must, self._phrase(tokens)) for tokens in query.phrases]
-        parts += [(Occur.Must, self._term("characters", word)) for word in query.characters]
-        if query.any_tokens:
-            any_of = [(Occur.Should, self._term("text", token)) for token in query.any_tokens]
-            parts.append((Occur.Must, tantivy.Query.boolean_query(any_of)))
-        for character in query.any_characters:
-            term = self._term("characters", character)
-            parts.append((Occur.Should, tantivy.Query.boost_query(term, CHARACTER_WEIGHT)))
+        parts = [(Occur.Must, self._any(ways)) for ways in query.all_of]
+        if query.any_of:
+            parts.append((Occur.Must, self._any(query.any_of)))
+        parts += [(Occur.Should, self._way(way)) for way in query.better]
+        parts += [(Occur.MustNot, self._way(way)) for way in query.none_of]
         return parts
 
-    def _phrase(self, tokens: tuple[str, ...]) -> tantivy.Query:
-        if len(tokens) == 1:
-            return self._term("text", tokens[0])
-        return tantivy.Query.phrase_query(self.schema, "text", list(tokens))
+    def _any(self, ways: Sequence[Way]) -> tantivy.Query:
+        if len(ways) == 1:
+            return self._way(ways[0])
+        return tantivy.Query.boolean_query([(Occur.Should, self._way(way)) for way in ways])
 
-    def _term(self, field: str, word: str) -> tantivy.Query:
-        return tantivy.Query.term_query(self.schema, field, word, "freq")
+    def _way(self, way: Way) -> tantivy.Query:
+        query = (
+            tantivy.Query.phrase_query(self.schema, way.field, list(way.tokens))
+            if len(way.tokens) > 1
+            else tantivy.Query.term_query(self.schema, way.field, way.tokens[0], "freq")
+        )
+        return query if way.weight == 1 else tantivy.Query.boost_query(query, way.weight)
 
-    def _one_of(self, field: str, values: Iterable[str]) -> tantivy.Query:
+    def _one_of(self, field: str, values: Iterable[str], score: float = 0.0) -> tantivy.Query:
         terms = [
             (Occur.Should, tantivy.Query.term_query(self.schema, field, value, "basic"))
             for value in sorted(values)
         ]
-        return tantivy.Query.const_score_query(tantivy.Query.boolean_query(terms), 0.0)
+        return tantivy.Query.const_score_query(tantivy.Query.boolean_query(terms), score)
 
 
 class TantivyEngine:

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from importlib.metadata import version
@@ -14,20 +14,24 @@ from typing import Any
 from uuid import UUID
 
 from whoosh import fields, index, query, scoring, sorting
-from whoosh.analysis import SpaceSeparatedTokenizer
+from whoosh.analysis import RegexTokenizer, SpaceSeparatedTokenizer
 
 from hub.search.engine import (
-    CHARACTER_WEIGHT,
     FACETS,
+    FIELDS,
     MOST_VALUES,
+    SUITING,
     BrokenIndexError,
+    Facets,
     Found,
     Indexed,
-    Query,
+    Order,
     Request,
+    Way,
 )
 
 MEGABYTES = 64  # That the writer fills before it writes.
+SINGLE = tuple(name for name in FACETS if name != "place")  # A document has one value of each.
 PLACE = "position"  # Id of the one document that says how far the index is; it has no audience.
 SUMS = "sums.json"  # Checksums of all other files: whoosh makes none, and syncs nothing to disk.
 
@@ -49,10 +53,15 @@ def _guarded() -> Iterator[None]:
 def _schema() -> Any:
     return fields.Schema(
         id=fields.ID(stored=True, unique=True),
-        text=fields.TEXT(analyzer=SpaceSeparatedTokenizer()),
-        characters=fields.TEXT(analyzer=SpaceSeparatedTokenizer(), phrase=False),
-        **{name: fields.ID(sortable=True) for name in (*FACETS, "audience")},
+        **{
+            name: fields.TEXT(analyzer=SpaceSeparatedTokenizer(), phrase=name != "characters")
+            for name in FIELDS
+        },
+        **{name: fields.ID(sortable=True) for name in (*SINGLE, "audience")},
+        place=fields.KEYWORD(analyzer=RegexTokenizer(r"[^\n]+")),
+        suits=fields.KEYWORD,
         published_at=fields.NUMERIC(int, bits=64, sortable=True),
+        rank=fields.NUMERIC(int, bits=64, sortable=True),
         position=fields.STORED,
     )
 
@@ -97,13 +106,15 @@ class WhooshWriter:
 
     def add(self, documents: Iterable[Indexed]) -> None:
         for document in documents:
-            filters = {name: getattr(document, name) for name in (*FACETS, "audience")}
             self._writer.add_document(
                 id=str(document.id),
-                text=document.tokens.text,
-                characters=document.tokens.characters,
+                audience=document.audience,
+                place="\n".join(document.places),
+                suits=" ".join(document.suits),
                 published_at=document.published_at,
-                **filters,
+                rank=document.rank,
+                **document.tokens,
+                **document.values,
             )
 
     def delete(self, ids: Iterable[UUID]) -> None:
@@ -181,58 +192,91 @@ class WhooshReader:
             raise BrokenIndexError from error
 
     def _search(self, request: Request) -> Found:
-        groups = sorting.Facets()
-        for name in FACETS:
-            groups.add_facet(name, sorting.FieldFacet(name, maptype=sorting.Count))
-        order = {} if request.query else {"sortedby": "published_at", "reverse": True}
+        order: dict[str, Any] = {}
+        if not request.is_scored:
+            order = {"sortedby": _ORDERS[request.order], "reverse": True}
         found = self._searcher.search(
-            _asked(request.query),
+            _asked(request),
             limit=max(request.offset + request.limit, 1),
             filter=_shown(request),
             mask=query.Or([query.Term("id", str(one)) for one in request.excluded]) or None,
-            groupedby=groups,
+            groupedby=_grouping() if request.is_counted else None,
             **order,
         )
-        facets = {name: _values(found.groups(name)) for name in FACETS}
-        total = sum(count for _, count in facets["kind"])
+        names = FACETS if request.is_counted else ()
+        facets: Facets = {name: _values(found.groups(name)) for name in names}
+        total = sum(count for _, count in facets.get("kind", ()))
         last = min(request.offset + request.limit, found.scored_length())
         hits = [
-            (UUID(found[n]["id"]), float(found.score(n)) if request.query else 0.0)
+            (UUID(found[n]["id"]), float(found.score(n)) if request.is_scored else 0.0)
             for n in range(request.offset, last)
         ]
         shown = {name: values[:MOST_VALUES] for name, values in facets.items()}
         return Found(hits, total, shown, self.position)
 
 
+_ORDERS = {
+    Order.RELEVANCE: "published_at",  # Where nothing was asked, the newest come first.
+    Order.NEWEST: "published_at",
+    Order.CONFIRMED: "rank",
+}
+
+
+def _grouping() -> Any:
+    groups = sorting.Facets()
+    for name in FACETS:
+        overlaps = name not in SINGLE
+        facet = sorting.FieldFacet(name, allow_overlap=overlaps, maptype=sorting.Count)
+        groups.add_facet(name, facet)
+    return groups
+
+
 def _values(counts: dict[str, int]) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    # Under None are those without a value.
+    found = [(value, count) for value, count in counts.items() if value is not None]
+    return sorted(found, key=lambda pair: (-pair[1], pair[0]))
 
 
 def _shown(request: Request) -> Any:
     """Return the filter: what decides and does not score."""
-    parts = [query.Or([query.Term("audience", one) for one in sorted(request.audiences)])]
+    parts = [_one_of("audience", request.audiences)]
     parts += [query.Term(name, value) for name, value in request.filters]
+    parts += [_one_of("suits", needed) for needed in request.needs]
     return query.And(parts)
 
 
-def _asked(asked: Query) -> Any:
+def _one_of(field: str, values: Iterable[str]) -> Any:
+    return query.Or([query.Term(field, value) for value in sorted(values)])
+
+
+def _asked(request: Request) -> Any:
     """Return what scores."""
+    asked = request.query
     if not asked:
         return query.Every()
-    must = [_phrase(tokens) for tokens in asked.phrases]
-    must += [query.Term("characters", word) for word in asked.characters]
-    if asked.any_tokens:
-        must.append(query.Or([query.Term("text", token) for token in asked.any_tokens]))
-    if not asked.any_characters:
-        return query.And(must)
-    also = [query.Term("characters", c, boost=CHARACTER_WEIGHT) for c in asked.any_characters]
-    return query.AndMaybe(query.And(must), query.Or(also))
+    must = [_any(ways) for ways in asked.all_of]
+    if asked.any_of:
+        must.append(_any(asked.any_of))
+    also = [_way(way) for way in asked.better]
+    if request.is_scored:
+        liked = (query.Term("suits", one) for one in request.likes)
+        also += [query.ConstantScoreQuery(one, SUITING) for one in liked]
+    found = query.And(must)
+    if also:
+        found = query.AndMaybe(found, query.Or(also))
+    if asked.none_of:
+        found = query.AndNot(found, _any(asked.none_of))
+    return found
 
 
-def _phrase(tokens: tuple[str, ...]) -> Any:
-    if len(tokens) == 1:
-        return query.Term("text", tokens[0])
-    return query.Phrase("text", list(tokens))
+def _any(ways: Sequence[Way]) -> Any:
+    return _way(ways[0]) if len(ways) == 1 else query.Or([_way(way) for way in ways])
+
+
+def _way(way: Way) -> Any:
+    if len(way.tokens) == 1:
+        return query.Term(way.field, way.tokens[0], boost=way.weight)
+    return query.Phrase(way.field, list(way.tokens), boost=way.weight)
 
 
 class WhooshEngine:
