@@ -72,7 +72,11 @@ def _indexed(row: Row[Any], categories: dict[str, str]) -> Indexed:
     words = analysis.tokens("\n".join([row.title, row.title, *parts, category]))
     return Indexed(
         id=row.id,
-        tokens={"text": words.text, "characters": words.characters},
+        tokens={
+            "text": words.text,
+            "characters": words.characters,
+            "names": analysis.tokens("\n".join([row.title, row.unit])).text,
+        },
         audience=row.audience,
         values={
             "kind": row.kind,

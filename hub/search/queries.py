@@ -2,18 +2,17 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from hub.search import analysis
 from hub.search.engine import Query, Way
+from hub.search.loosening import loosened
 
 T = TypeVar("T")
 
 LONGEST = 200  # Characters of a query.
 MOST_WORDS = 32
-MOST_TOKENS = 64  # Pairs and words of a loosened query.
-CHARACTER_WEIGHT = 0.5  # Of a single character's score beside the pairs' (see `analysis`).
 
 _QUOTED = re.compile('["“”]([^"“”]*)["“”]')
 _EXCLUDED = re.compile(r'(?:^|\s)[-－](?:["“”]([^"“”]*)["“”]|([^\s"“”]+))')
@@ -47,15 +46,9 @@ def understand(text: str) -> Question:
     words = _once(word for group in asked for word in group)[:MOST_WORDS]
     without = _once(_way(group) for group in excluded[:MOST_WORDS] if group)
     exact = Query(all_of=_once((_way(group),) for group in asked), none_of=without)
-    tokens = _once(token for word in words for token in analysis.pairs(word))[:MOST_TOKENS]
-    characters = _once("".join(filter(analysis.is_chinese, words)))[:MOST_TOKENS]
-    loose = Query(
-        any_of=tuple(Way("text", (token,)) for token in tokens),
-        better=tuple(Way("characters", (c,), CHARACTER_WEIGHT) for c in characters),
-        none_of=without,
-    )
-    says_more = len(tokens) > 1
-    return Question(exact, loose if says_more else Query(), words, tokens)
+    loose = loosened(words)
+    marks = tuple(token for way in loose.any_of for token in way.tokens)
+    return Question(exact, replace(loose, none_of=without), words, marks)
 
 
 def _way(words: Sequence[str]) -> Way:
