@@ -18,12 +18,15 @@ from hub.journal import log
 from hub.search.follower import CURSOR
 from tests.live import LiveNode
 
+IN_FILE = 10_000  # Documents: some 30 MB, of the 64 that an import takes.
+
 
 def load(node: LiveNode, folder: Path, count: int) -> list[str]:
     """Publish documents to the group with `hub import`; returns the ids of some, once at rest."""
-    source = folder / "documents.jsonl"
-    with source.open("w") as file:
-        for document in documents(count):
+    source = folder / "documents"
+    source.mkdir()
+    for number, document in enumerate(documents(count)):
+        with (source / f"{number // IN_FILE:03}.jsonl").open("a") as file:
             file.write(json.dumps(document, ensure_ascii=False) + "\n")
     command = [str(Path(sys.executable).with_name("hub")), "import", str(source), "--publish"]
     options = {

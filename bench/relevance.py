@@ -10,7 +10,6 @@ short queries: of each question its weightiest phrase of at most eight character
 
 import json
 import math
-import re
 import sys
 import tempfile
 import time
@@ -31,9 +30,6 @@ from hub.search.queries import LONGEST, understand
 AUDIENCE = "public"
 RANKS = 10
 SHORT = 8
-PARTICLES = re.compile(
-    "[的了是在于和与及或由被把将对为而且之其该此这那它他她们也都又有到从等中所地得着过以]"
-)
 
 
 def main(corpus: Path, questions: Path, name: str = "") -> None:
@@ -74,7 +70,7 @@ def _indexed(document: dict[str, Any]) -> Indexed:
             "names": analysis.tokens(document["title"]).text,
         },
         audience=AUDIENCE,
-        values=dict.fromkeys(FACETS, "") | {"kind": "case"},
+        values={name: "case" if name == "kind" else "" for name in FACETS if name != "place"},
         places=(),
         suits=(),
         published_at=0,
