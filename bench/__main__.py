@@ -7,15 +7,27 @@ import sys
 
 import click
 
-from bench import federation, measures
+from bench import federation, measures, search
+
+PARTS = ("propagation", "reading", "postgresql", "distance", "spokes", "search")
+SIZES = (10_000, 100_000, 1_000_000)
 
 
 @click.command()
 @click.option("--documents", default=10_000, show_default=True)
 @click.option("--publications", default=100, show_default=True)
 @click.option("--spokes", default=300, show_default=True)
-@click.option("--only", help="One part: propagation, reading, postgresql, distance, spokes.")
-def main(documents: int, publications: int, spokes: int, only: str | None) -> None:
+@click.option("--size", "sizes", multiple=True, default=SIZES, show_default=True)
+@click.option("--engine", default="", help="That search is measured with; the best if not given.")
+@click.option("--only", help=f"One part: {', '.join(PARTS)}.")
+def main(
+    documents: int,
+    publications: int,
+    spokes: int,
+    sizes: tuple[int, ...],
+    engine: str,
+    only: str | None,
+) -> None:
     """Measure the targets of this version; progress goes to standard error."""
     parts = {
         "propagation": measures.propagation(publications),
@@ -23,6 +35,7 @@ def main(documents: int, publications: int, spokes: int, only: str | None) -> No
         "postgresql": measures.reading_on_postgresql(documents),
         "distance": federation.distance(publications),
         "spokes": federation.spokes(spokes),
+        "search": search.growth(sizes, engine),
     }
     found = {}
     for name, part in parts.items():

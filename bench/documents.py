@@ -1,21 +1,33 @@
 """Documents for measuring: real sentences in new combinations, the same ones at every run."""
 
+import json
+import os
 import random
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 CONTENT = Path(__file__).parent.parent / "content"
 SEED = 20261123
 
 
-def sentences(folder: Path = CONTENT) -> list[str]:
-    """Return the sentences of the sample cases."""
-    found = []
-    for path in sorted(folder.glob("*/*.md")):
-        _, _, body = path.read_text().split("---\n", 2)
-        found += [text.strip() for text in re.split(r"(?<=[。！？])|\n", body)]
+@cache
+def sentences() -> list[str]:
+    """Return real sentences: of the corpus that HUB_CORPUS names, else of the sample cases."""
+    corpus = os.environ.get("HUB_CORPUS")
+    bodies = _bodies_of(Path(corpus)) if corpus else _samples()
+    found = [text.strip() for body in bodies for text in re.split(r"(?<=[。！？])|\n", body)]
     return [text for text in found if 8 <= len(text) <= 120 and not text.startswith(("#", "（"))]
+
+
+def _samples() -> list[str]:
+    texts = [path.read_text() for path in sorted(CONTENT.glob("*/*.md"))]
+    return [text.split("---\n", 2)[2] for text in texts]
+
+
+def _bodies_of(corpus: Path) -> list[str]:
+    return [json.loads(line)["body"] for line in corpus.read_text().splitlines()]
 
 
 def documents(count: int) -> Iterator[dict[str, str]]:
