@@ -71,6 +71,11 @@ class Folder:
         draft.replace(self.path / POINTER)
         self.sweep()
 
+    def renew(self) -> None:
+        """Let readers open the current index anew, and forget what they remember of it."""
+        if (self.path / POINTER).exists():
+            os.utime(self.path / POINTER)
+
     def sweep(self) -> None:
         """Delete every index but the current one; only for whoever holds the lock to build."""
         current = self.current()

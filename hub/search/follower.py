@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from hub import clock
 from hub.cases.models import Document, public_id
 from hub.config import Settings, of_this_node
 from hub.database import db, transaction
@@ -19,6 +20,7 @@ from hub.journal import log
 from hub.search import engine as engines
 from hub.search import indexing
 from hub.search.engine import BrokenIndexError, Engine, Writer
+from hub.search.files import follower as files
 from hub.search.folder import FOLLOWING, BusyError, Folder, is_up_to_date
 
 CURSOR = "search"
@@ -51,6 +53,8 @@ class Follower:
             writer = self._open()
             while writer and (new := _follow_page(writer)):
                 done += new
+            while writer and _follow_files(writer):
+                self.folder.renew()  # The position stays as it was, so nothing else tells them.
         except BrokenIndexError:
             # Deleted or damaged under our hands. The next round finds out and builds another.
             self.folder.suspect()
@@ -120,6 +124,23 @@ def _follow_page(writer: Writer) -> int:
     return count
 
 
+def _follow_files(writer: Writer) -> bool:
+    """Index what files say that were read after their documents; say whether there were any."""
+    db.session.rollback()
+    names = files.unindexed()
+    if not names:
+        return False
+    ids = files.documents_naming(names)
+    for start in range(0, len(ids), PAGE):
+        page = ids[start : start + PAGE]
+        writer.delete(page)
+        writer.add(indexing.read(page))
+    writer.commit(writer.position)
+    with transaction():
+        files.note_indexed(names)
+    return True
+
+
 def build(folder: Folder, engine: Engine, progress: Progress = lambda done, total: None) -> Path:
     """Build an index of all documents beside the current one, and let it take over.
 
@@ -129,6 +150,7 @@ def build(folder: Folder, engine: Engine, progress: Progress = lambda done, tota
     :return: its folder.
     :raises BusyError: when another process builds one.
     """
+    started_at = clock.now()
     with folder.building():
         if folder.path.is_dir():
             folder.sweep()
@@ -141,6 +163,7 @@ def build(folder: Folder, engine: Engine, progress: Progress = lambda done, tota
         writer.close()
         folder.switch_to(path)
     with transaction():
+        files.index_again(started_at)
         log.move_cursor(CURSOR, position)
     return path
 

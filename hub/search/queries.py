@@ -14,6 +14,7 @@ LONGEST = 200  # Characters of a query.
 MOST_WORDS = 32
 MOST_TOKENS = 64  # Pairs and words of a loosened query.
 CHARACTER_WEIGHT = 0.5  # Of a single character's score beside the pairs' (see `analysis`).
+FILES_WEIGHT = 0.5  # Of the score of what only a file says.
 
 _QUOTED = re.compile('["“”]([^"“”]*)["“”]')
 _EXCLUDED = re.compile(r'(?:^|\s)[-－](?:["“”]([^"“”]*)["“”]|([^\s"“”]+))')
@@ -46,7 +47,7 @@ def understand(text: str) -> Question:
     asked = asked[:MOST_WORDS]
     words = _once(word for group in asked for word in group)[:MOST_WORDS]
     without = _once(_way(group) for group in excluded[:MOST_WORDS] if group)
-    exact = Query(all_of=_once((_way(group),) for group in asked), none_of=without)
+    exact = Query(all_of=_once(map(_ways, asked)), none_of=without)
     tokens = _once(token for word in words for token in analysis.pairs(word))[:MOST_TOKENS]
     characters = _once("".join(filter(analysis.is_chinese, words)))[:MOST_TOKENS]
     loose = Query(
@@ -56,6 +57,12 @@ def understand(text: str) -> Question:
     )
     says_more = len(tokens) > 1
     return Question(exact, loose if says_more else Query(), words, tokens)
+
+
+def _ways(words: Sequence[str]) -> tuple[Way, ...]:
+    """Return how words that follow each other are looked for: in a document, or in its files."""
+    way = _way(words)
+    return (way, Way("files", way.tokens, FILES_WEIGHT)) if way.field == "text" else (way,)
 
 
 def _way(words: Sequence[str]) -> Way:
