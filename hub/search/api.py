@@ -187,7 +187,7 @@ def _counts(facets: Facets) -> dict[str, list[dict[str, Any]]]:
 
 
 def _hit(hit: Hit) -> dict[str, Any]:
-    more = {"unsigned": True} if hit.is_harvested else {}
+    more: dict[str, Any] = {"unsigned": True} if hit.is_harvested else {}
     more |= {"file": hit.file} if hit.file else {}
     return more | {
         "id": str(hit.id),
