@@ -29,11 +29,11 @@ from gunicorn.app.base import BaseApplication
 from hub import schema
 from hub.cases import follower as cases_follower
 from hub.config import Settings
-from hub.database import clear_log, db
+from hub.database import clear_log, db, transaction
 from hub.errors import HubError, mark
 from hub.federation.follower import Follower
 from hub.journal import log
-from hub.search import analysis
+from hub.search import analysis, saved
 from hub.search import follower as search_follower
 from hub.search.files import follower as files
 from hub.supervision import PATIENCE, Child, Supervisor, settle, spare_memory
@@ -221,6 +221,10 @@ def _keep_read(app: Flask, stop: threading.Event) -> None:
             try:
                 while files.read_next(lambda: not stop.is_set()):
                     pass
+                if saved.somebody_left():
+                    with transaction():
+                        saved.forget_those_who_left()
+                db.session.rollback()
             except (HubError, OSError) as error:  # A bucket that does not answer.
                 logger.warning("files not read: %s", error)
 
