@@ -3,7 +3,7 @@
 The parent loads the application once and forks, so that its children share that memory:
 
     web     gunicorn with its workers
-    index   follows the journal into the search index
+    index   follows the journal into the search index, and reads files for it
     sync    exchanges with other nodes
 
 Each may be killed at any time: what it had committed stays, and it is started again at once. All of
@@ -29,17 +29,19 @@ from gunicorn.app.base import BaseApplication
 from hub import schema
 from hub.cases import follower as cases_follower
 from hub.config import Settings
-from hub.database import clear_log, db
+from hub.database import clear_log, db, transaction
 from hub.errors import HubError, mark
 from hub.federation.follower import Follower
 from hub.journal import log
-from hub.search import analysis
+from hub.search import analysis, saved
 from hub.search import follower as search_follower
+from hub.search.files import follower as files
 from hub.supervision import PATIENCE, Child, Supervisor, settle, spare_memory
 
 logger = logging.getLogger("hub.serve")
 
 PAUSE = 0.05  # Seconds between two looks at the journal: a publication is found within these.
+LOOK = 1.0  # Seconds between two looks for files that were not read.
 STILL = 1.0  # Seconds after which a journal that does not move counts as standing still.
 LONGEST_PLAIN = 10.0  # Seconds that a body waits for its rendering while the journal moves.
 WARM = ("/healthz", "/readyz", "/", "/sign-in", "/.well-known/jingwei", "/api/v1/openapi.json")
@@ -175,19 +177,21 @@ def _follow(work: Callable[[threading.Event], None]) -> None:
 
 
 def _keep_index(app: Flask, stop: threading.Event) -> None:
-    """Bring what is new in the journal into the index until told to stop, and render it beside."""
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        rendering = beside.submit(_keep_rendered, app, stop)
+    """Bring what is new in the journal into the index until told to stop; beside, render it and
+    read its files."""
+    with ThreadPoolExecutor(max_workers=2) as beside:
+        others = [beside.submit(work, app, stop) for work in (_keep_rendered, _keep_read)]
         try:
             with app.app_context():
-                while not stop.is_set() and not rendering.done():
+                while not stop.is_set() and not any(other.done() for other in others):
                     done = log.position()
                     while search_follower.follow_once() and not stop.is_set():
                         pass
                     _moves_on(done, stop)
         finally:
             stop.set()
-        rendering.result()  # Raises what ended it.
+        for other in others:
+            other.result()  # Raises what ended it.
 
 
 def _keep_rendered(app: Flask, stop: threading.Event) -> None:
@@ -208,6 +212,21 @@ def _keep_rendered(app: Flask, stop: threading.Event) -> None:
                 rendered_at = time.monotonic()
             if not moves:
                 clear_log()  # Each time: others write without moving the journal, too.
+
+
+def _keep_read(app: Flask, stop: threading.Event) -> None:
+    """Read the files that came in, and forget what people kept who left, until told to stop."""
+    with app.app_context():
+        while not stop.wait(LOOK):
+            try:
+                while files.read_next(lambda: not stop.is_set()):
+                    pass
+                if saved.somebody_left():
+                    with transaction():
+                        saved.forget_those_who_left()
+                db.session.rollback()
+            except (HubError, OSError) as error:  # A bucket that does not answer.
+                logger.warning("files not read: %s", error)
 
 
 def _moves_on(done: int, stop: threading.Event, pause: float = PAUSE) -> bool:

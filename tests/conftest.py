@@ -66,7 +66,9 @@ ON_BOTH = (
     "federation/test_digest",
     "federation/test_freezing",
     "federation/test_snapshot",
+    "search/files/test_follower",
     "search/test_follower",
+    "search/test_saved",
     "test_migrations",
 )
 

@@ -82,6 +82,9 @@ class HitSchema(Schema):
     snippet = fields.String(
         required=True, metadata={"description": "HTML: escaped text with <mark> and nothing else."}
     )
+    file = fields.String(
+        metadata={"description": "Name of the attached file that says it, or is called so."}
+    )
     unit = fields.String(required=True)
     unsigned = fields.Boolean(
         metadata={"description": "True for what was harvested elsewhere; nobody signed it."}
@@ -184,8 +187,9 @@ def _counts(facets: Facets) -> dict[str, list[dict[str, Any]]]:
 
 
 def _hit(hit: Hit) -> dict[str, Any]:
-    unsigned = {"unsigned": True} if hit.is_harvested else {}
-    return unsigned | {
+    more: dict[str, Any] = {"unsigned": True} if hit.is_harvested else {}
+    more |= {"file": hit.file} if hit.file else {}
+    return more | {
         "id": str(hit.id),
         "origin": hit.origin,
         "kind": hit.kind,

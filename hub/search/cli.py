@@ -4,13 +4,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hub.config import of_this_node, settings
-from hub.journal import log
+from hub.config import settings
 from hub.search import engine as engines
-from hub.search.engine import BrokenIndexError
-from hub.search.folder import Folder, is_up_to_date
+from hub.search import standing
+from hub.search.files.extraction import State
+from hub.search.folder import Folder
 from hub.search.follower import build
-from hub.search.reading import OpenIndex
 
 
 @click.group()
@@ -20,7 +19,8 @@ def search() -> None:
 
 @search.command("rebuild")
 def rebuild() -> None:
-    """Build the index anew beside the old one; searches go on meanwhile."""
+    """Build the index anew beside the old one; searches go on meanwhile. Stopped, it goes on where
+    it was when it is called again."""
     config = settings()
     columns = (
         TextColumn("{task.description}"),
@@ -40,21 +40,20 @@ def rebuild() -> None:
 
 @search.command("status")
 def status() -> None:
-    """Say which index is searched and how far it is."""
+    """Say which index is searched, how far it is, and how long what is new has waited."""
     _tell()
 
 
 def _tell() -> None:
-    folder = Folder(settings().home)
-    path = folder.current()
-    try:
-        reader = of_this_node(OpenIndex).newest()
-    except BrokenIndexError:
-        reader = None
-    if path is None or reader is None:
+    index, files = standing.standing(), standing.files_by_state()
+    if index is None:
         click.echo("There is no usable index. The running node builds one, or: hub search rebuild")
         return
-    wanted = engines.choose(settings().search_engine)
-    state = "up to date" if is_up_to_date(path, wanted) else "of another version; it is replaced"
-    click.echo(f"{path.name}: {state}")
-    click.echo(f"{reader.count} documents, position {reader.position} of {log.position()}")
+    state = "up to date" if index.is_up_to_date else "of another version; it is replaced"
+    click.echo(f"{index.name}: {state}")
+    click.echo(f"{index.documents} documents, position {index.position} of {index.last}")
+    if index.behind:
+        waits = index.waits.total_seconds()
+        click.echo(f"{index.behind} changes are not indexed yet, the oldest for {waits:.1f} s")
+    failed = sum(files.values()) - files.get(State.OK, 0)
+    click.echo(f"{files.get(State.OK, 0)} files read, {failed} without a text")

@@ -22,3 +22,25 @@ class FarPageError(HubError):
 
     code = "page_too_far"
     message = mark("Only the first %(limit)s hits can be paged through. Narrow the search.")
+
+
+class TooManySavedError(HubError):
+    """Somebody keeps as many searches as one may."""
+
+    status = 409
+    code = "too_many_saved"
+    message = mark("At most %(limit)s searches can be saved. Remove one first.")
+
+
+class SavedNameError(HubError):
+    """A name for a search that is empty, or too long for a list."""
+
+    code = "bad_name"
+    message = mark("A name has 1 to %(limit)s characters.")
+
+
+class NothingAskedError(HubError):
+    """A search without words or filters: it would find everything."""
+
+    code = "nothing_asked"
+    message = mark("Search for words or set a filter first.")

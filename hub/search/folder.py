@@ -71,11 +71,19 @@ class Folder:
         draft.replace(self.path / POINTER)
         self.sweep()
 
-    def sweep(self) -> None:
-        """Delete every index but the current one; only for whoever holds the lock to build."""
-        current = self.current()
+    def renew(self) -> None:
+        """Let readers open the current index anew, and forget what they remember of it."""
+        if (self.path / POINTER).exists():
+            os.utime(self.path / POINTER)
+
+    def sweep(self, but: Path | None = None) -> None:
+        """Delete every index but the current one; only for whoever holds the lock to build.
+
+        :param but: another one that stays, since somebody goes on with it.
+        """
+        kept = {self.current(), but}
         for path in self.path.iterdir():
-            if path.is_dir() and path != current:
+            if path.is_dir() and path not in kept:
                 shutil.rmtree(path, ignore_errors=True)
 
     def suspect(self) -> None:

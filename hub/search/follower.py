@@ -6,9 +6,11 @@ copy of the folder is put back. The cursor `search` in the database repeats that
 others, and is moved afterwards.
 """
 
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 
@@ -19,12 +21,24 @@ from hub.journal import log
 from hub.search import engine as engines
 from hub.search import indexing
 from hub.search.engine import BrokenIndexError, Engine, Writer
+from hub.search.files import follower as files
 from hub.search.folder import FOLLOWING, BusyError, Folder, is_up_to_date
+from hub.search.progress import Place, begin, finish, keep, unfinished
 
 CURSOR = "search"
-PAGE = 500  # Releases or documents for each commit, or each read.
+PAGE = 500  # Releases for each commit, or documents for each read.
+PAGES = 10  # Of documents for each commit of an index that is being built.
 
 Progress = Callable[[int, int], None]  # Documents done, documents in all.
+
+
+class Unfinished(NamedTuple):
+    """An index that is being built."""
+
+    path: Path
+    place: Place  # When this process took it up.
+    writer: Writer
+    is_resumed: bool
 
 
 class Follower:
@@ -51,6 +65,8 @@ class Follower:
             writer = self._open()
             while writer and (new := _follow_page(writer)):
                 done += new
+            while writer and _follow_files(writer):
+                self.folder.renew()  # The position stays as it was, so nothing else tells them.
         except BrokenIndexError:
             # Deleted or damaged under our hands. The next round finds out and builds another.
             self.folder.suspect()
@@ -120,42 +136,81 @@ def _follow_page(writer: Writer) -> int:
     return count
 
 
+def _follow_files(writer: Writer) -> bool:
+    """Index what files say that were read after their documents; say whether there were any."""
+    db.session.rollback()
+    names = files.unindexed()
+    if not names:
+        return False
+    ids = files.documents_naming(names)
+    for start in range(0, len(ids), PAGE):
+        page = ids[start : start + PAGE]
+        writer.delete(page)
+        writer.add(indexing.read(page))
+    writer.commit(writer.position)
+    with transaction():
+        files.note_indexed(names)
+    return True
+
+
 def build(folder: Folder, engine: Engine, progress: Progress = lambda done, total: None) -> Path:
     """Build an index of all documents beside the current one, and let it take over.
 
-    Safe while the node runs: its follower goes on with the new index from the position that this
-    one was complete at.
+    One that was left unfinished is gone on with. Safe while the node runs: its follower goes on
+    with the new index from the position that this one was complete at.
 
     :return: its folder.
     :raises BusyError: when another process builds one.
     """
     with folder.building():
-        if folder.path.is_dir():
-            folder.sweep()
         db.session.rollback()
-        position = log.position()  # Before the documents: what changes meanwhile comes again.
-        path = folder.new(engine)
-        writer = engine.create(path)
-        _add_all(writer, progress)
-        writer.commit(position)
-        writer.close()
-        folder.switch_to(path)
+        new = _begin(folder, engine)
+        _add_all(new, progress)
+        new.writer.commit(new.place.position)
+        new.writer.close()
+        folder.switch_to(new.path)
+        finish(new.path)
     with transaction():
-        log.move_cursor(CURSOR, position)
-    return path
+        files.index_again(new.place.started_at)
+        log.move_cursor(CURSOR, new.place.position)
+    return new.path
 
 
-def _add_all(writer: Writer, progress: Progress) -> None:
+def _begin(folder: Folder, engine: Engine) -> Unfinished:
+    """Return the index that somebody left unfinished, if it is of use, else an empty one."""
+    found = unfinished(folder, engine)
+    if folder.path.is_dir():
+        folder.sweep(but=found[0] if found else None)
+    if found:
+        try:
+            return Unfinished(*found, engine.open_writer(found[0]), is_resumed=True)
+        except BrokenIndexError:
+            folder.sweep()
+    place = begin()  # Before the documents are read: what changes meanwhile comes again.
+    path = folder.new(engine)
+    new = Unfinished(path, place, engine.create(path), is_resumed=False)
+    keep(path, place)
+    return new
+
+
+def _add_all(index: Unfinished, progress: Progress) -> None:
+    """Add all documents from where the index is; committed, and noted, now and then."""
     total = db.session.scalar(
         select(func.count()).select_from(Document).where(Document.audience.is_not(None))
     )
-    done, last = 0, None
-    while True:
+    writer, place = index.writer, index.place
+    for number in itertools.count(1):
         db.session.rollback()  # A long read would keep the database from tidying up.
         page = indexing.visible().order_by(Document.id).limit(PAGE)
-        rows = db.session.execute(page.where(Document.id > last) if last else page).all()
+        left = page.where(Document.id > place.last) if place.last else page
+        rows = db.session.execute(left).all()
         if not rows:
             return
+        if index.is_resumed and number <= PAGES:
+            writer.delete([row.id for row in rows])  # Committed, perhaps, and not noted.
         writer.add(indexing.prepare(rows))
-        done, last = done + len(rows), rows[-1].id
-        progress(done, max(done, total or 0))
+        place = place.after(rows[-1].id, len(rows))
+        if number % PAGES == 0:
+            writer.commit(place.position)
+            keep(index.path, place)
+        progress(place.done, max(place.done, total or 0))

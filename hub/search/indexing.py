@@ -13,6 +13,7 @@ from hub.cases.models import Document
 from hub.database import db
 from hub.search import analysis
 from hub.search.engine import Indexed
+from hub.search.files.texts import tokens_of
 
 LOCALES = ("zh_CN", "en")  # A category is found by its name in either.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,6 +77,7 @@ def _indexed(row: Row[Any], categories: dict[str, str]) -> Indexed:
             "text": words.text,
             "characters": words.characters,
             "names": analysis.tokens("\n".join([row.title, row.unit])).text,
+            **tokens_of(row.attachments),
         },
         audience=row.audience,
         values={

@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 LONGEST = 200  # Characters of a query.
 MOST_WORDS = 32
+FILES_WEIGHT = 0.5  # Of the score of what only a file says.
 
 _QUOTED = re.compile('["“”]([^"“”]*)["“”]')
 _EXCLUDED = re.compile(r'(?:^|\s)[-－](?:["“”]([^"“”]*)["“”]|([^\s"“”]+))')
@@ -45,10 +46,16 @@ def understand(text: str) -> Question:
     asked = asked[:MOST_WORDS]
     words = _once(word for group in asked for word in group)[:MOST_WORDS]
     without = _once(_way(group) for group in excluded[:MOST_WORDS] if group)
-    exact = Query(all_of=_once((_way(group),) for group in asked), none_of=without)
+    exact = Query(all_of=_once(map(_ways, asked)), none_of=without)
     loose = loosened(words)
     marks = tuple(token for way in loose.any_of for token in way.tokens)
     return Question(exact, replace(loose, none_of=without), words, marks)
+
+
+def _ways(words: Sequence[str]) -> tuple[Way, ...]:
+    """Return how words that follow each other are looked for: in a document, or in its files."""
+    way = _way(words)
+    return (way, Way("files", way.tokens, FILES_WEIGHT)) if way.field == "text" else (way,)
 
 
 def _way(words: Sequence[str]) -> Way:

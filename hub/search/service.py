@@ -25,9 +25,10 @@ from hub.registry import names
 from hub.search import analysis, indexing
 from hub.search.engine import FACETS, BrokenIndexError, Facets, Found, Order, Query, Request
 from hub.search.errors import FarPageError, LongPageError, LongQueryError
+from hub.search.files.found import found_in_files
 from hub.search.queries import LONGEST, Question, understand
 from hub.search.reading import OpenIndex
-from hub.search.snippets import Marker, Part
+from hub.search.snippets import Marker, Part, is_marked
 
 PER_PAGE = 10
 MOST_PER_PAGE = 50
@@ -60,6 +61,7 @@ class Hit(NamedTuple):
     is_harvested: bool  # Nobody but this node signed it.
     score: float
     snippet: Sequence[Part]
+    file: str = ""  # What the file is called that the snippet is from, or that was found by it.
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,11 @@ def _search(engine: Engine, question: Question, asked: Search) -> Results:
     found, rows = answer.found, answer.rows
     marker = Marker(question.loose_marks if is_loosened else question.exact_marks)
     return Results(
-        hits=[_hit(rows[id_], score, marker) for id_, score in found.hits if id_ in rows],
+        hits=_with_files(
+            [_hit(rows[id_], score, marker) for id_, score in found.hits if id_ in rows],
+            marker,
+            asked.audiences,
+        ),
         page=asked.page,
         per_page=asked.per_page,
         total=None if answer.is_lagging else found.total,
@@ -254,7 +260,25 @@ _HYDRATED = _SHOWN.add_columns(
 def _hit(row: Row[Any], score: float, marker: Marker) -> Hit:
     *shown, summary, body, fields = row[:_WIDTH]
     snippet = marker.cut((summary, body), _more_texts(fields), title=row.title)
-    return Hit._make((*shown, score, snippet))
+    return Hit._make((*shown, score, snippet, ""))
+
+
+def _with_files(hits: list[Hit], marker: Marker, audiences: Collection[str]) -> list[Hit]:
+    """Say of the hits that show no reason whether one of their files is the reason."""
+    if not marker:
+        return hits
+    silent = [
+        hit.id
+        for hit in hits
+        if not is_marked(hit.snippet) and not is_marked(marker.mark(hit.title))
+    ]
+    said = found_in_files(silent, marker, audiences)
+    return [
+        hit._replace(file=said[hit.id].name, snippet=said[hit.id].snippet or hit.snippet)
+        if hit.id in said
+        else hit
+        for hit in hits
+    ]
 
 
 def _more_texts(fields: str) -> Iterator[str]:

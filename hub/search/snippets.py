@@ -28,12 +28,20 @@ class Part(NamedTuple):
     is_marked: bool = False
 
 
+def is_marked(parts: Iterable[Part]) -> bool:
+    """Say whether a word is marked in a text."""
+    return any(part.is_marked for part in parts)
+
+
 class Marker:
     """Finds words in raw texts, in whichever script, case or width they stand there."""
 
     def __init__(self, words: Sequence[str]) -> None:
         """Take folded words."""
         self._words = words
+
+    def __bool__(self) -> bool:
+        return bool(self._words)
 
     def mark(self, text: str) -> tuple[Part, ...]:
         """Return the whole text, its words marked; marks that touch become one."""

@@ -113,7 +113,9 @@ def test_killed_before_the_index_commits_nothing_is_lost(node, monkeypatch):
     assert total("责任区") == 2
 
 
-def test_killed_in_mid_build_the_old_index_serves_and_the_rest_is_swept(node, monkeypatch):
+def test_killed_in_mid_build_the_old_index_serves_and_the_new_one_is_gone_on_with(
+    node, monkeypatch
+):
     publish("责任区")
     follow_once()
     folder = Folder(settings().home)

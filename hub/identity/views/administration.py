@@ -54,6 +54,11 @@ TASKS = (
         mark("Harvested sources"),
         mark("Repositories and feeds of those who have no node, read into this one"),
     ),
+    (
+        "search_state.state",
+        mark("State of search"),
+        mark("How far the index is, and what became of attached files"),
+    ),
 )
 
 

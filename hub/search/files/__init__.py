@@ -1,0 +1,1 @@
+"""The text of attached files: read once for each file, and found."""

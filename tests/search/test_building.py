@@ -1,0 +1,197 @@
+"""An index that is built anew: wherever its builder is killed, the next one goes on there."""
+
+import gc
+import json
+import sys
+from datetime import timedelta
+from types import FrameType
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from hub import clock
+from hub.config import of_this_node, settings
+from hub.identity.models import EVERYBODY
+from hub.search import engine as engines
+from hub.search import follower, progress, service
+from hub.search.folder import Folder
+from hub.search.follower import Follower, build, follow_once
+from tests.search.published import publish, readdress
+
+DOCUMENTS = 9
+
+
+class Killed(BaseException):
+    """The process ends here, at once."""
+
+
+@pytest.fixture
+def node(alpha: Flask, monkeypatch):
+    monkeypatch.setattr(follower, "PAGE", 2)
+    monkeypatch.setattr(follower, "PAGES", 2)
+    with alpha.app_context():
+        for number in range(DOCUMENTS):
+            publish(f"责任区{number}")
+        follow_once()
+        yield alpha
+        of_this_node(Follower).close()
+
+
+def folder() -> Folder:
+    return Folder(settings().home)
+
+
+def build_and_note() -> list[int]:
+    """Build an index; return how many documents were done after each page."""
+    seen: list[int] = []
+    build(folder(), engines.choose(), lambda done, total: seen.append(done))
+    return seen
+
+
+def kill_after(pages: int) -> None:
+    """Begin to build an index and be killed after so many pages."""
+    left = [pages]
+
+    def count(done: int, total: int) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise Killed
+
+    with pytest.raises(Killed):
+        build(folder(), engines.choose(), count)
+    gc.collect()  # With the process its lock on the index would be gone.
+
+
+def found() -> tuple[int | None, int]:
+    follow_once()
+    index = of_this_node(service.OpenIndex).newest()
+    assert index is not None
+    return service.search("责任区", audiences={EVERYBODY}).total, index.count
+
+
+def test_the_next_builder_goes_on_after_what_was_committed(node):
+    kill_after(3)
+
+    assert build_and_note() == [6, 8, 9]
+    assert found() == (DOCUMENTS, DOCUMENTS)
+
+
+def test_killed_again_and_again_it_still_ends(node):
+    kill_after(2)  # Its second page is committed and not noted.
+    kill_after(3)
+    kill_after(1)
+
+    assert build_and_note()[-1] == DOCUMENTS
+    assert found() == (DOCUMENTS, DOCUMENTS)
+
+
+def test_what_changes_between_two_builders_is_caught_up_with(node):
+    gone = publish("责任区的旧办法")
+    kill_after(4)
+    readdress(gone, None)
+    publish("责任区的新办法")
+
+    build_and_note()
+
+    assert found() == (DOCUMENTS + 1, DOCUMENTS + 1)
+    assert service.search("旧办法", audiences={EVERYBODY}).is_loosened
+
+
+def test_nothing_is_left_of_what_was_unfinished(node):
+    kill_after(3)
+    build_and_note()
+
+    assert [path for path in folder().path.iterdir() if path.is_dir()] == [folder().current()]
+    assert not (folder().current() / progress.NOTE).exists()
+
+
+def _unfinished() -> Any:
+    [path] = [p for p in folder().path.iterdir() if p.is_dir() and p != folder().current()]
+    return path
+
+
+def _spoil_version() -> None:
+    path = _unfinished()
+    path.rename(path.with_name(path.name.replace("-", "-0", 1)))
+
+
+def _spoil_position() -> None:
+    note = _unfinished() / progress.NOTE
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"position": 10_000}))
+
+
+def _spoil_note() -> None:
+    (_unfinished() / progress.NOTE).write_text('{"last": 3')
+
+
+def _spoil_files() -> None:
+    for path in _unfinished().glob("*.term"):
+        path.write_bytes(path.read_bytes()[:-9])
+
+
+@pytest.mark.parametrize("spoil", [_spoil_version, _spoil_position, _spoil_note, _spoil_files])
+def test_one_that_does_not_fit_any_more_is_begun_anew(node, spoil):
+    kill_after(3)
+    spoil()
+
+    assert build_and_note() == [2, 4, 6, 8, 9]
+    assert found() == (DOCUMENTS, DOCUMENTS)
+
+
+def test_one_that_is_days_old_is_begun_anew(node, monkeypatch):
+    kill_after(3)
+    later = clock.now() + timedelta(days=2)
+    monkeypatch.setattr(clock, "now", lambda: later)
+
+    assert build_and_note() == [2, 4, 6, 8, 9]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # Files end with their process.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_killed_at_any_line_nothing_is_doubled_or_lost(node):
+    lines = _lines_of_building()
+    assert len(lines) > 100
+    for number in range(0, len(lines), 7):
+        _kill_at(number)
+        build_and_note()
+        assert found() == (DOCUMENTS, DOCUMENTS), lines[number]
+
+
+def _traced(see: Any) -> None:
+    ours = {follower.__file__, progress.__file__, sys.modules["hub.search.folder"].__file__}
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        # A lock ends with its process; here it would outlive it.
+        if frame.f_code.co_filename not in ours or frame.f_code.co_name in {"lock", "building"}:
+            return None
+        if event == "line":
+            see(f"{frame.f_code.co_name}:{frame.f_lineno}")
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        build(folder(), engines.choose())
+    finally:
+        sys.settrace(before)
+
+
+def _lines_of_building() -> list[str]:
+    lines: list[str] = []
+    _traced(lines.append)
+    return lines
+
+
+def _kill_at(number: int) -> None:
+    left = [number]
+
+    def see(line: str) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            left[0] = 10**9  # Once: what is cleaned up behind it may run.
+            raise Killed
+
+    with pytest.raises(Killed):
+        _traced(see)
+    gc.collect()
