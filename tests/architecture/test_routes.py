@@ -24,6 +24,7 @@ OPEN = {
     "search.find",
     "cases_api.show",
     "cases_api.questions",
+    "cases_api.adoptions",
     "search_api.find",
     "feeds.public",
     "feeds.archive",
