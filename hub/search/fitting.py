@@ -73,15 +73,16 @@ def explain(context: Context, profile: Profile) -> Fit:
         said, own = _of(context, "suits", part), _of(context, "own", part)
         if not (said or own or worked):
             continue
+        is_alike = not said and own in peers
         if said and not set(peers) & set(said):
             speaks_against.append(_meant_for(part, code, said))
         elif said:
-            speaks_for.append(_made_for(part, code))
-        elif own in peers:
+            speaks_for.append(_made_for(part))
+        elif is_alike:
             speaks_for.append(_same(part, code, own))
         elif own and not worked:
             speaks_against.append(_other(part))
-        if worked:
+        if worked and (part == "level" or not is_alike):  # Enough for one line.
             speaks_for.append(_worked(part, worked))
     return Fit(speaks_for, speaks_against)
 
@@ -108,7 +109,7 @@ def _suited(context: Context, part: str) -> list[str]:
     return list(dict.fromkeys([*([own] if own else ()), *_of(context, "worked", part)]))
 
 
-def _made_for(part: str, code: str) -> str:
+def _made_for(part: str) -> str:
     """Return that a document says that it is for units like this."""
     words = {
         "level": gettext("made for this level"),
