@@ -79,8 +79,8 @@ def _add_below(parent: Organisation, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def _describe(unit: Organisation, row: dict[str, Any]) -> None:
-    if not identity.profile_of(unit).is_described:
-        said = {part: row.get(part, "") for part in ("size", "layout", "sector")}
+    said = {part: row[part] for part in ("size", "layout", "sector") if part in row}
+    if said and not identity.profile_of(unit).is_described:
         identity.set_profile(unit, **said)
 
 

@@ -65,7 +65,8 @@ def create_organisation(
     with transaction():
         above = service.organisation_named(parent) if parent else None
         added = service.add_organisation(name, Level(level), above)
-        service.set_profile(added, size=size, layout=layout, sector=sector)
+        if size or layout or sector:
+            service.set_profile(added, size=size, layout=layout, sector=sector)
         called = added.name
     click.echo(f"{called} is in the tree.")
 
