@@ -7,7 +7,7 @@ from flask import g
 
 from hub.api import Blueprint
 from hub.cases import schemas, service
-from hub.cases.models import Case
+from hub.cases.models import Case, Remark
 from hub.cases.shown import case_shown
 from hub.cases.uploading import upload
 from hub.database import transaction
@@ -175,7 +175,29 @@ def questions(case_id: UUID) -> Answer:
     """List what was asked about a case with the answers, as far as the caller may see it."""
     seen = audiences(g.actor)
     service.find_document(case_id, seen)
-    return {"questions": service.beside(case_id, seen, g.actor)}
+    said = service.beside(case_id, seen, g.actor)
+    return {"questions": [one for one in said if one["type"] != Remark.ADOPTION]}
+
+
+@blueprint.get("/cases/<uuid:case_id>/adoptions")
+@reading
+@blueprint.response(200, schemas.Adoptions)
+def adoptions(case_id: UUID) -> Answer:
+    """List what units report that took a case over, as far as the caller may see it."""
+    seen = audiences(g.actor)
+    service.find_document(case_id, seen)
+    said = service.beside(case_id, seen, g.actor)
+    return {"adoptions": [one for one in said if one["type"] == Remark.ADOPTION]}
+
+
+@blueprint.post("/cases/<uuid:case_id>/adoptions")
+@access.scope(Scope.WRITE)
+@blueprint.arguments(schemas.NewAdoption)
+@blueprint.response(201, schemas.Said)
+def report(values: Answer, case_id: UUID) -> Answer:
+    """Report how a case fared in one's unit; shown once it is cleared here and accepted there."""
+    with transaction():
+        return {"id": service.report(g.actor, case_id, **values)}
 
 
 @blueprint.post("/cases/<uuid:case_id>/questions")

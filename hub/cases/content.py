@@ -99,17 +99,24 @@ def well_formed(kind: str, content: Mapping[str, Any]) -> Content:
     """
     known = {field.name: field for field in fields_of(kind)}
     return {
-        name: value
+        name: _known_choices(known[name], value)
         for name, value in content.items()
         if name in known and _is_shaped(known[name], value)
     }
+
+
+def _known_choices(field: Field, value: Any) -> Any:
+    """Return a value without the choices that a newer node may know."""
+    if field.shape != Shape.CHOICES:
+        return value
+    return [code for code in field.choices or () if code in value]
 
 
 def _is_shaped(field: Field, value: Any) -> bool:
     match field.shape:
         case Shape.FLAG:
             return isinstance(value, bool)
-        case Shape.TAGS | Shape.STEPS:
+        case Shape.TAGS | Shape.STEPS | Shape.CHOICES:
             return isinstance(value, list) and all(isinstance(item, str) for item in value)
         case Shape.ROWS:
             return isinstance(value, list) and all(
@@ -126,6 +133,8 @@ def _clean(field: Field, value: Any, limit: int) -> Any:
         case Shape.TAGS | Shape.STEPS:
             items = (clean_text(v, field.name, limit, lines=False) for v in _list(field, value))
             return list(dict.fromkeys(item for item in items if item))
+        case Shape.CHOICES:
+            return _chosen(field, value)
         case Shape.ROWS:
             rows = [_row(field, row, n) for n, row in enumerate(_list(field, value))]
             return [row for row in rows if any(row.values())]
@@ -133,6 +142,16 @@ def _clean(field: Field, value: Any, limit: int) -> Any:
     if text:
         _check(field, text)
     return text
+
+
+def _chosen(field: Field, value: Any) -> list[str]:
+    """Return some of the choices of a field, in its order."""
+    choices = field.choices or {}
+    if not isinstance(value, list):
+        raise WrongTypeError(field=field.name)
+    if any(not isinstance(code, str) or code not in choices for code in value):
+        raise UnknownChoiceError(field=field.name, choices=", ".join(choices))
+    return [code for code in choices if code in value]
 
 
 def _check(field: Field, text: str) -> None:

@@ -35,6 +35,13 @@ class SelfReviewError(ForbiddenError):
     message = mark("You wrote this yourself: ask a colleague to review it.")
 
 
+class OwnCaseError(ForbiddenError):
+    """A unit reported the adoption of a case of its own."""
+
+    code = "own_case"
+    message = mark("This is your own unit’s: only others can adopt it.")
+
+
 class WrongStateError(HubError):
     """The case does not stand where this can be done."""
 

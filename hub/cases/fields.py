@@ -10,6 +10,7 @@ from enum import StrEnum
 from hub.cases.errors import UnknownChoiceError
 from hub.cases.models import Kind
 from hub.errors import mark
+from hub.identity.profile import PARTS
 from hub.media.kinds import KINDS as MEDIA_TYPES
 
 CATEGORIES = {
@@ -90,6 +91,7 @@ class Shape(StrEnum):
     PERIOD = "period"
     POST = "post"  # A post that answers questions, never a person.
     CHOICE = "choice"
+    CHOICES = "choices"
     FLAG = "flag"
     TAGS = "tags"
     STEPS = "steps"
@@ -137,6 +139,13 @@ _TAGS = Field(
 _SAMPLE = Field(
     "sample", mark("A sample"), Shape.FLAG, hint=mark("Invented, to show how it is done.")
 )
+# For which units it is meant; where nothing is chosen, what is known of its own unit speaks.
+SUITS: tuple[Field, ...] = (
+    Field("suits_levels", mark("For units of the level"), Shape.CHOICES, choices=PARTS["level"]),
+    Field("suits_sizes", mark("For units of the size"), Shape.CHOICES, choices=PARTS["size"]),
+    Field("suits_layouts", mark("For members who work"), Shape.CHOICES, choices=PARTS["layout"]),
+    Field("suits_sectors", mark("For the sector"), Shape.CHOICES, choices=PARTS["sector"]),
+)
 _POST_HINT = mark("A post that answers questions, never a person’s name or number.")
 
 CASE: tuple[Field, ...] = (
@@ -178,6 +187,7 @@ CASE: tuple[Field, ...] = (
     Field("may_adapt", mark("What may be adapted")),
     Field("contact_post", mark("Contact post"), Shape.POST, 100, required=True, hint=_POST_HINT),
     Field("awards", mark("Awards"), Shape.LINE, 200),
+    *SUITS,
     _TAGS,
     Field("parent_case", mark("Derived from case"), Shape.REFERENCE, 36),
     _BODY,
@@ -245,6 +255,7 @@ PILOT_LESSON: tuple[Field, ...] = (
     Field("next_step", mark("Next step")),
     Field("linked_case", mark("Linked case"), Shape.REFERENCE, 36),
     Field("contact_post", mark("Contact post"), Shape.POST, 100, hint=_POST_HINT),
+    *SUITS,
     _TAGS,
     Field(
         "hide_unit_name",
@@ -260,10 +271,12 @@ _BY_KIND = {Kind.CASE: CASE, Kind.PILOT_LESSON: PILOT_LESSON}
 
 # What a reader needs to judge whether it fits comes first (docs/interface.md).
 _READING = {
-    Kind.CASE: "problem practice outcomes preconditions people_needed duration cost_band must_keep "
-    "may_adapt pitfalls contact_post background insight awards",
+    Kind.CASE: "problem practice outcomes preconditions suits_levels suits_sizes suits_layouts "
+    "suits_sectors people_needed duration cost_band must_keep may_adapt pitfalls contact_post "
+    "background insight awards",
     Kind.PILOT_LESSON: "verdict objective scope stages indicators problems copy_conditions "
-    "not_suitable_for next_step survey how_chosen cost evaluator contact_post",
+    "not_suitable_for suits_levels suits_sizes suits_layouts suits_sectors next_step survey "
+    "how_chosen cost evaluator contact_post",
 }
 READING = {
     kind: tuple(field for name in names.split() for field in _BY_KIND[kind] if field.name == name)

@@ -32,6 +32,7 @@ from hub.cases.errors import IncompleteError, UnknownChoiceError
 from hub.cases.fields import VISIBILITIES, Column, Shape, fields_of
 from hub.cases.fields import Field as Described
 from hub.cases.remarks import LENGTH
+from hub.cases.scales import OUTCOMES
 from hub.cases.service import Approval, Secrecy
 from hub.errors import HubError, words
 
@@ -118,6 +119,21 @@ class RemarkForm(FlaskForm):
     text = TextAreaField(lazy_gettext("Your text"), render_kw={"rows": 4, "maxlength": LENGTH})
 
 
+class AdoptionForm(FlaskForm):
+    """How it went in the unit that took a case over."""
+
+    outcome = RadioField(
+        lazy_gettext("What came of it"),
+        choices=[SelectChoice(code, lazy_gettext(name)) for code, name in OUTCOMES.items()],
+        validate_choice=False,  # The service judges it, and says so beside it.
+    )
+    text = TextAreaField(
+        lazy_gettext("How it went, in a few sentences"),
+        id="adoption-text",
+        render_kw={"rows": 4, "maxlength": LENGTH},
+    )
+
+
 @dataclass(frozen=True)
 class Slip:
     """What was typed beside a question and not taken, to be shown again with the reason."""
@@ -186,6 +202,10 @@ def _input(field: Described) -> Any:
             choices = [SelectChoice(code, lazy_gettext(word)) for code, word in words]
             blank = SelectChoice("", lazy_gettext("Please choose"))
             return SelectField(label, description=about, choices=[blank, *choices], default="")
+        case Shape.CHOICES:
+            words = (field.choices or {}).items()
+            boxes = [SelectChoice(code, lazy_gettext(word)) for code, word in words]
+            return Checkboxes(label, description=about, choices=boxes)
         case Shape.PERIOD:
             return FormField(PeriodForm, label)
         case Shape.ROWS:
@@ -237,6 +257,8 @@ def _typed(field: Described, value: Any) -> Any:
             return [_typed_row(field, row) for row in value]
         case Shape.FLAG:
             return bool(value)
+        case Shape.CHOICES:
+            return value or []
     return value or ""
 
 

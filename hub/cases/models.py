@@ -52,6 +52,15 @@ class Document(Base):
     is_harvested: Mapped[bool] = mapped_column(default=False)  # Unsigned; see `cases.harvested`.
     # As the entry names them; what is held of them here, `media` knows.
     attachments: Mapped[list[Any]] = mapped_column(default=list)
+    # Of the unit that it comes from: its level, and the names of all above it, highest first.
+    unit_level: Mapped[str] = mapped_column(String(30), default="")
+    unit_path: Mapped[list[Any]] = mapped_column(default=list)
+    context: Mapped[dict[str, Any]] = mapped_column(default=dict)  # See `service.adoptions`.
+    # Units elsewhere that took it over, and for how many of them it worked, as far as every reader
+    # of the document may know; and what follows from that (`scales.Replicability`).
+    adopted: Mapped[int] = mapped_column(default=0)
+    effective: Mapped[int] = mapped_column(default=0)
+    replicability: Mapped[str] = mapped_column(String(2), default="")
 
 
 class Kind(StrEnum):
@@ -205,6 +214,14 @@ class Feedback(Base):
     channels: Mapped[list[str]]  # Where its document was when it came in: it goes no further.
     reason: Mapped[str] = mapped_column(Text)  # Why it was declined or refused.
     said_at: Mapped[datetime]
+    written: Mapped[str] = mapped_column(String(30), default="")  # When, as its author's node says.
+    # Of an adoption: what came of it, whether the secretary of the unit says so, and its profile.
+    outcome: Mapped[str] = mapped_column(String(20), default="")
+    is_confirmed: Mapped[bool] = mapped_column(default=False)
+    level: Mapped[str] = mapped_column(String(30), default="")
+    size: Mapped[str] = mapped_column(String(20), default="")
+    layout: Mapped[str] = mapped_column(String(20), default="")
+    sector: Mapped[str] = mapped_column(String(20), default="")
 
     __table_args__ = (Index("ix_feedback_state", "state", "document_id"),)
 

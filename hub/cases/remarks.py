@@ -1,4 +1,7 @@
-"""What a question, an answer or a comment may hold: plain text, a unit and a post, no person."""
+"""What a remark may hold: plain text, a unit and a post, no person.
+
+An adoption also holds codes: what came of it, and what its unit is like.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +17,9 @@ from hub.cases.errors import (
     WrongTypeError,
 )
 from hub.cases.models import Remark
+from hub.cases.scales import OUTCOMES
 from hub.identity.models import Role
+from hub.identity.profile import PARTS
 
 LENGTH = 2_000  # Characters of a text.
 UNIT = 200
@@ -32,6 +37,12 @@ POSTS = (
 )
 _AROUND = {"v", "type", "id", "rev", "origin", "prev", "created", "lang", "parent"}
 _EMPTY = {"title", "body", "attachments"}
+_MAY_HOLD = frozenset({"text", "unit", "post"})
+_CODES: dict[str, Mapping[str, str]] = {"outcome": OUTCOMES, **PARTS}
+_ALSO = {
+    Remark.ANSWER: frozenset({"question"}),
+    Remark.ADOPTION: frozenset({"confirmed", *_CODES}),
+}
 
 
 def clean_remark(text: object, name: str = "text") -> str:
@@ -63,8 +74,9 @@ def check(document: Mapping[str, Any]) -> None:
         if name not in _AROUND | _EMPTY | {"fields"} or (name in _EMPTY and document[name]):
             raise UnknownFieldError(field=name)
     fields, is_answer = document["fields"], document["type"] == Remark.ANSWER
+    may_hold = _MAY_HOLD | _ALSO.get(document["type"], frozenset())
     for name in fields:
-        if name not in {"text", "unit", "post"} and not (is_answer and name == "question"):
+        if name not in may_hold:
             raise UnknownFieldError(field=name)
     if clean_remark(fields.get("text", "")) != fields["text"]:
         raise ContentError(field="text")
@@ -73,6 +85,17 @@ def check(document: Mapping[str, Any]) -> None:
         raise UnknownChoiceError(field="post", choices=", ".join(POSTS))
     if is_answer:
         _check_reference(fields.get("question"))
+    if document["type"] == Remark.ADOPTION:
+        _check_adoption(fields)
+
+
+def _check_adoption(fields: Mapping[str, Any]) -> None:
+    """Let pass codes of our lists only: any other text might be a name."""
+    for name, choices in _CODES.items():
+        if name in fields and fields[name] not in [*choices]:
+            raise UnknownChoiceError(field=name, choices=", ".join(choices))
+    if not isinstance(fields.get("confirmed", False), bool):
+        raise WrongTypeError(field="confirmed")
 
 
 def _check_unit(unit: object, is_answer: bool) -> None:

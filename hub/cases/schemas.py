@@ -10,6 +10,7 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from hub.cases.fields import CASE, KINDS, PILOT_LESSON, STATES, VISIBILITIES, Field, Shape
 from hub.cases.remarks import LENGTH
+from hub.cases.scales import OUTCOMES, REPLICABILITY
 from hub.cases.service import Approval as ApprovalDecision
 from hub.cases.service import Secrecy
 
@@ -42,6 +43,9 @@ def _taken(field: Field) -> fields.Field[Any]:
         case Shape.TAGS | Shape.STEPS:
             item = fields.String(metadata={"maxLength": field.limit})
             return fields.List(item, allow_none=True, metadata={"maxItems": field.items})
+        case Shape.CHOICES:
+            code = fields.String(metadata={"enum": list(field.choices or ())})
+            return fields.List(code, allow_none=True, metadata={"description": field.label})
         case Shape.ROWS:
             row = fields.Nested(_row(field))
             return fields.List(row, allow_none=True, metadata={"maxItems": field.items})
@@ -154,6 +158,9 @@ class Shown(Standing.from_dict(_CONTENT, name="CaseText")):  # type: ignore[misc
     attachments = fields.List(fields.Nested(File))
     published_at = fields.DateTime()
     synced_at = fields.DateTime()
+    replicability = fields.String(metadata={"enum": [*REPLICABILITY, ""]})
+    adopted = fields.Integer(metadata={"description": "Other units that took it over"})
+    effective = fields.Integer(metadata={"description": "Those of them that it worked for"})
     unsigned = fields.Boolean(metadata={"description": "True for what was harvested elsewhere"})
     source = fields.String(metadata={"description": "Where that came from; absent otherwise"})
     source_link = fields.String()
@@ -167,6 +174,12 @@ class NewRemark(Strict):
     """A question or an answer: plain text that names no person."""
 
     text = fields.String(required=True, metadata={"maxLength": LENGTH})
+
+
+class NewAdoption(NewRemark):
+    """How a case fared in the unit that took it over."""
+
+    outcome = fields.String(required=True, metadata={"enum": list(OUTCOMES)})
 
 
 class Said(Schema):
@@ -191,6 +204,23 @@ class Question(Remark):
     """A question or comment with its answers."""
 
     answers = fields.List(fields.Nested(Remark))
+
+
+class Adoption(Remark):
+    """What a unit reports of its adoption; what is not known of the unit is empty."""
+
+    outcome = fields.String(metadata={"enum": [*OUTCOMES, ""]})
+    is_confirmed = fields.Boolean(metadata={"description": "By the unit's own branch secretary"})
+    level = fields.String()
+    size = fields.String()
+    layout = fields.String()
+    sector = fields.String()
+
+
+class Adoptions(Schema):
+    """What units report of their adoptions of a case."""
+
+    adoptions = fields.List(fields.Nested(Adoption))
 
 
 class Remarks(Schema):

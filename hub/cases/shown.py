@@ -41,6 +41,9 @@ def document_shown(document: Document) -> dict[str, Any]:
         "unit": document.unit,
         "published_at": document.published_at,
         "synced_at": document.synced_at,
+        "replicability": document.replicability,
+        "adopted": document.adopted,
+        "effective": document.effective,
     }
     if document.is_harvested:
         found = harvested.provenance_of(document.fields)

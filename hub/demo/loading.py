@@ -63,7 +63,9 @@ def add_organisations(node: DemoNode) -> None:
     """Add the units of content/organisations.yaml that a node lacks."""
     listed = yaml.safe_load((CONTENT / "organisations.yaml").read_text())[node.plan.key]
     with node.opened(), transaction():
-        _add_below(root_of_node(), listed["children"])
+        root = root_of_node()
+        _describe(root, listed)
+        _add_below(root, listed["children"])
 
 
 def _add_below(parent: Organisation, rows: Iterable[dict[str, Any]]) -> None:
@@ -72,7 +74,14 @@ def _add_below(parent: Organisation, rows: Iterable[dict[str, Any]]) -> None:
         unit = db.session.scalar(same)
         if unit is None:
             unit = identity.add_organisation(row["name"], Level(row["level"]), parent)
+            _describe(unit, row)
         _add_below(unit, row["children"])
+
+
+def _describe(unit: Organisation, row: dict[str, Any]) -> None:
+    said = {part: row[part] for part in ("size", "layout", "sector") if part in row}
+    if said and not identity.profile_of(unit).is_described:
+        identity.set_profile(unit, **said)
 
 
 def load(node: DemoNode, texts: Sequence[Sample]) -> int:

@@ -9,6 +9,7 @@ from hub.database import transaction
 from hub.errors import InvalidError, mark
 from hub.identity import service
 from hub.identity.models import Level, Role, Scope
+from hub.identity.profile import PARTS
 
 
 @click.group()
@@ -54,11 +55,18 @@ def organisation() -> None:
 @click.argument("name")
 @click.option("--level", required=True, type=click.Choice([level.value for level in Level]))
 @click.option("--parent", help="Name of the organisation above it.")
-def create_organisation(name: str, level: str, parent: str | None) -> None:
+@click.option("--size", default="", type=click.Choice(["", *PARTS["size"]]))
+@click.option("--layout", default="", type=click.Choice(["", *PARTS["layout"]]))
+@click.option("--sector", default="", type=click.Choice(["", *PARTS["sector"]]))
+def create_organisation(
+    name: str, level: str, parent: str | None, size: str, layout: str, sector: str
+) -> None:
     """Put an organisation into the tree."""
     with transaction():
         above = service.organisation_named(parent) if parent else None
         added = service.add_organisation(name, Level(level), above)
+        if size or layout or sector:
+            service.set_profile(added, size=size, layout=layout, sector=sector)
         called = added.name
     click.echo(f"{called} is in the tree.")
 

@@ -24,7 +24,7 @@ from wtforms.validators import (
 )
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from hub.identity.labels import LEVELS, ROLES, SCOPES
+from hub.identity.labels import LEVELS, PARTS, ROLES, SCOPES
 from hub.identity.models import Level
 
 PASSWORD_LENGTH = Length(max=200)
@@ -119,6 +119,14 @@ class GrantForm(FlaskForm):
     def __init__(self, *, organisations: list[SelectChoice], **values: Any) -> None:
         super().__init__(**values)
         self.organisation.choices = organisations
+
+
+class ProfileForm(FlaskForm):
+    """What is known of an organisation, so that cases which fit it are found."""
+
+    size = SelectField(_("Size"), choices=PARTS["size"])
+    layout = SelectField(_("Where its members work"), choices=PARTS["layout"])
+    sector = SelectField(_("Sector"), choices=PARTS["sector"])
 
 
 class OrganisationForm(FlaskForm):

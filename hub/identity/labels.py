@@ -3,7 +3,9 @@
 from flask_babel import lazy_gettext as _
 from wtforms import SelectChoice  # type: ignore[attr-defined]  # Newer than the types.
 
-from hub.identity.models import Level, Role, Scope
+from hub.identity.models import Role, Scope
+from hub.identity.profile import LAYOUTS, SECTORS, SIZES
+from hub.identity.profile import LEVELS as LEVELS_NAMED
 
 ROLE_LABELS = {
     Role.READER: _("Reader"),
@@ -19,15 +21,7 @@ ROLE_LABELS = {
     Role.SECURITY_OFFICER: _("Security officer"),
     Role.AUDITOR: _("Auditor"),
 }
-LEVEL_LABELS = {
-    Level.GROUP_COMMITTEE: _("Group committee"),
-    Level.SUBSIDIARY_COMMITTEE: _("Subsidiary committee"),
-    Level.GENERAL_BRANCH: _("General branch"),
-    Level.BRANCH: _("Branch"),
-    Level.PARTY_GROUP: _("Party group"),
-    Level.JOINT_BRANCH: _("Joint branch"),
-    Level.TEMPORARY_BRANCH: _("Temporary branch"),
-}
+LEVEL_LABELS = {level: _(name) for level, name in LEVELS_NAMED.items()}
 SCOPE_LABELS = {
     Scope.READ: _("Search and read"),
     Scope.WRITE: _("Write drafts"),
@@ -38,4 +32,9 @@ SCOPE_LABELS = {
 
 ROLES = [SelectChoice(role.value, label) for role, label in ROLE_LABELS.items()]
 LEVELS = [SelectChoice(level.value, label) for level, label in LEVEL_LABELS.items()]
+_UNKNOWN = SelectChoice("", _("not known"))
+PARTS = {
+    part: [_UNKNOWN, *(SelectChoice(code.value, _(name)) for code, name in names.items())]
+    for part, names in (("size", SIZES), ("layout", LAYOUTS), ("sector", SECTORS))
+}
 SCOPES = [SelectChoice(scope.value, label) for scope, label in SCOPE_LABELS.items()]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import ForeignKey, String, Text
@@ -21,6 +22,57 @@ class Level(StrEnum):
     PARTY_GROUP = "party_group"
     JOINT_BRANCH = "joint_branch"
     TEMPORARY_BRANCH = "temporary_branch"
+
+
+class Size(StrEnum):
+    """How many Party members a unit has."""
+
+    UNDER_15 = "under_15"
+    UP_TO_50 = "15_to_50"
+    UP_TO_200 = "51_to_200"
+    OVER_200 = "over_200"
+
+
+class Layout(StrEnum):
+    """Where the members of a unit work."""
+
+    CONCENTRATED = "concentrated"
+    DISPERSED = "dispersed"
+
+
+class Sector(StrEnum):
+    """What the enterprise around a unit does."""
+
+    POWER = "power"
+    OIL_GAS = "oil_gas"
+    MINING = "mining"
+    MATERIALS = "materials"
+    MANUFACTURING = "manufacturing"
+    CONSTRUCTION = "construction"
+    TRANSPORT = "transport"
+    SHIPPING = "shipping"
+    TRADE = "trade"
+    UTILITIES = "utilities"
+    FINANCE = "finance"
+    TECHNOLOGY = "technology"
+    SERVICES = "services"
+
+
+class Profile(NamedTuple):
+    """What is known of a unit; an empty word is what is not."""
+
+    level: str = ""
+    size: str = ""
+    layout: str = ""
+    sector: str = ""
+
+    @property
+    def is_described(self) -> bool:
+        """Say whether more is known than the level, which every unit has."""
+        return bool(self.size or self.layout or self.sector)
+
+
+UNKNOWN = Profile()
 
 
 class Role(StrEnum):
@@ -68,6 +120,10 @@ class Organisation(Base):
     level: Mapped[str] = mapped_column(String(30))
     parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisation.id"), index=True)
     path: Mapped[str] = mapped_column(Text, unique=True)  # "/top/…/own/", ids as hex.
+    # What else is known of it; empty while nobody has said it.
+    size: Mapped[str] = mapped_column(String(20), default="")
+    layout: Mapped[str] = mapped_column(String(20), default="")
+    sector: Mapped[str] = mapped_column(String(20), default="")
 
     @property
     def lineage(self) -> tuple[UUID, ...]:
@@ -146,6 +202,7 @@ class Actor:
     path: str = ""
     grants: tuple[Grant, ...] = ()
     scopes: frozenset[Scope] | None = None
+    profile: Profile = UNKNOWN  # Of their organisation.
 
     @property
     def is_signed_in(self) -> bool:

@@ -15,6 +15,15 @@ def node_names(origins: Collection[str]) -> dict[str, str]:
     return {row.origin: row.name for row in rows} | {settings().origin: settings().name}
 
 
+def headquarters_names(enterprises: Collection[str]) -> dict[str, str]:
+    """Return what people call these enterprises, our own too: slug → name of its headquarters."""
+    statement = select(Node.enterprise, Node.name).where(
+        Node.is_headquarters, Node.enterprise.in_(enterprises)
+    )
+    own = {settings().enterprise: settings().name} if settings().is_headquarters else {}
+    return {row.enterprise: row.name for row in db.session.execute(statement)} | own
+
+
 def enterprise_names() -> dict[str, str]:
     """Return the name of the headquarters of each other enterprise that we know: slug → name.
 

@@ -14,7 +14,7 @@ from hub.identity.models import Scope
 from hub.identity.service import audiences
 from hub.search import service
 from hub.search.engine import FACETS, Facets, Order
-from hub.search.forms import LONGEST_PLACE
+from hub.search.places import LONGEST as LONGEST_PLACE
 from hub.search.queries import LONGEST
 from hub.search.service import DEEPEST, MOST_PER_PAGE, PER_PAGE, Hit, Results
 from hub.search.snippets import as_html
@@ -58,6 +58,11 @@ class SearchArguments(Schema):
         load_default=Order.RELEVANCE,
         metadata={"description": "Without words, relevance is newest first."},
     )
+    fits = fields.String(
+        load_default="",
+        validate=validate.OneOf(["", "0", "1"]),
+        metadata={"description": "1 for what fits the caller’s unit; see `fits` in the answer."},
+    )
     page = fields.Integer(
         load_default=1,
         validate=validate.Range(1, DEEPEST, error=mark("This page is out of reach.")),
@@ -70,6 +75,16 @@ class SearchArguments(Schema):
 
 _ARGUMENTS = SearchArguments(unknown=RAISE)
 _PARSER = Blueprint.ARGUMENTS_PARSER
+
+
+class FitSchema(Schema):
+    """Why a document fits the caller's unit and why not, in the caller's language.
+
+    Only for a caller whose unit has a profile.
+    """
+
+    speaks_for = fields.List(fields.String(), required=True)
+    speaks_against = fields.List(fields.String(), required=True)
 
 
 class HitSchema(Schema):
@@ -86,6 +101,19 @@ class HitSchema(Schema):
         metadata={"description": "Name of the attached file that says it, or is called so."}
     )
     unit = fields.String(required=True)
+    category = fields.String(required=True)
+    level = fields.String(required=True, metadata={"description": "Of its unit; may be empty."})
+    replicability = fields.String(
+        required=True, metadata={"description": "R0 to R4; empty for what was harvested."}
+    )
+    adopted = fields.Integer(
+        required=True, metadata={"description": "Other units that took it over."}
+    )
+    effective = fields.Integer(
+        required=True, metadata={"description": "Those of them that it worked for."}
+    )
+    kit = fields.Boolean(required=True, metadata={"description": "Whether files are attached."})
+    fit = fields.Nested(FitSchema)
     unsigned = fields.Boolean(
         metadata={"description": "True for what was harvested elsewhere; nobody signed it."}
     )
@@ -119,6 +147,9 @@ class ResultsSchema(Schema):
     loosened = fields.Boolean(
         metadata={"description": "True when nothing says all of it, so parts were looked for."}
     )
+    fits = fields.Boolean(
+        metadata={"description": "Present when `fits` was asked: false if the unit has no profile."}
+    )
     gap = fields.String(
         validate=validate.OneOf([gap.value for gap in service.Gap if gap]),
         metadata={"description": "Why total and facets are null."},
@@ -148,9 +179,14 @@ def find() -> Response:
         order=asked["order"],
         page=asked["page"],
         per_page=asked["per_page"],
+        profile=g.actor.profile,
+        is_fitting=asked["fits"] == "1",
     )
+    answer = _answer(results)
+    if asked["fits"] == "1":
+        answer["fits"] = g.actor.profile.is_described
     # Written by hand: dumping ten hits through the schema takes longer than finding them.
-    return Response(_ENCODER.encode(_answer(results)), content_type="application/json")
+    return Response(_ENCODER.encode(answer), content_type="application/json")
 
 
 def _asked() -> dict[str, Any]:
@@ -189,6 +225,7 @@ def _counts(facets: Facets) -> dict[str, list[dict[str, Any]]]:
 def _hit(hit: Hit) -> dict[str, Any]:
     more: dict[str, Any] = {"unsigned": True} if hit.is_harvested else {}
     more |= {"file": hit.file} if hit.file else {}
+    more |= {"fit": hit.fit._asdict()} if hit.fit else {}
     return more | {
         "id": str(hit.id),
         "origin": hit.origin,
@@ -196,6 +233,12 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "title": hit.title,
         "snippet": as_html(hit.snippet),
         "unit": hit.unit,
+        "category": hit.category,
+        "level": hit.level,
+        "replicability": hit.replicability,
+        "adopted": hit.adopted,
+        "effective": hit.effective,
+        "kit": hit.has_kit,
         "published_at": hit.published_at.isoformat(),
         "synced_at": hit.synced_at.isoformat(),
         "score": round(hit.score, 4),

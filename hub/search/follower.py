@@ -8,16 +8,18 @@ others, and is moved afterwards.
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import func, select
 
-from hub.cases.models import Document, public_id
+from hub.cases.models import Document, Feedback, Remark, public_id
 from hub.config import Settings, of_this_node
 from hub.database import db, transaction
 from hub.journal import log
+from hub.journal.models import Release
 from hub.search import engine as engines
 from hub.search import indexing
 from hub.search.engine import BrokenIndexError, Engine, Writer
@@ -125,7 +127,7 @@ def _follow_page(writer: Writer) -> int:
     releases = log.released_after(writer.position, limit=PAGE)
     if not releases:
         return 0
-    ids = list({public_id(release.origin, release.entry_id) for release in releases})
+    ids = _documents_of(releases)
     writer.delete(ids)
     # Whatever the releases say, the documents are what follows from them, in one place.
     writer.add(indexing.read(ids))
@@ -151,6 +153,15 @@ def _follow_files(writer: Writer) -> bool:
     with transaction():
         files.note_indexed(names)
     return True
+
+
+def _documents_of(releases: Sequence[Release]) -> list[UUID]:
+    """Return the documents that releases change: what they are about, and of an adoption that."""
+    ids = {public_id(release.origin, release.entry_id) for release in releases}
+    adopted = select(Feedback.document_id).where(
+        Feedback.id.in_(ids), Feedback.type == Remark.ADOPTION
+    )
+    return list(ids.union(db.session.scalars(adopted)))
 
 
 def build(folder: Folder, engine: Engine, progress: Progress = lambda done, total: None) -> Path:

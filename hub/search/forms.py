@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hub.search.engine import FACETS, Order
+from hub.search.places import LONGEST as LONGEST_PLACE
 from hub.search.queries import LONGEST
-
-LONGEST_PLACE = 1_000  # Characters: names of a unit and of all above it.
 
 
 @dataclass(frozen=True)
@@ -18,6 +17,7 @@ class Asked:
     filters: Mapping[str, str] = field(default_factory=dict)  # Those that are set.
     order: Order = Order.RELEVANCE
     page: int = 1
+    fits: bool = False  # Only what fits the unit of who asks.
 
     @classmethod
     def of(cls, arguments: Mapping[str, str]) -> "Asked":
@@ -30,6 +30,7 @@ class Asked:
             filters={name: value for name, value in filters.items() if value},
             order=Order(order) if order in set(Order) else Order.RELEVANCE,
             page=max(number, 1),
+            fits=arguments.get("fits") == "1",
         )
 
     def arguments(self, *, page: int = 1, **changes: Any) -> dict[str, Any]:
@@ -39,6 +40,7 @@ class Asked:
         """
         filters = {name: changes.pop(name, self.filters.get(name, "")) for name in FACETS}
         asked = replace(self, **changes)
-        order = "" if asked.order == Order.RELEVANCE else asked.order.value
-        values = {"q": asked.q} | filters | {"order": order, "page": page if page > 1 else ""}
+        order = "" if asked.order == Order.RELEVANCE else str(asked.order)
+        last = {"order": order, "fits": asked.fits and 1, "page": page if page > 1 else ""}
+        values = {"q": asked.q} | filters | last
         return {name: value for name, value in values.items() if value}

@@ -21,11 +21,21 @@ from hub.cases.models import Document
 from hub.cases.service import readable
 from hub.config import of_this_node
 from hub.database import connection, db
+from hub.identity.models import UNKNOWN, Profile
 from hub.registry import names
-from hub.search import analysis, indexing
-from hub.search.engine import FACETS, BrokenIndexError, Facets, Found, Order, Query, Request
+from hub.search import analysis, fitting, indexing
+from hub.search.engine import (
+    FACETS,
+    BrokenIndexError,
+    Facets,
+    Found,
+    Order,
+    Query,
+    Request,
+)
 from hub.search.errors import FarPageError, LongPageError, LongQueryError
 from hub.search.files.found import found_in_files
+from hub.search.fitting import Fit, Wish
 from hub.search.queries import LONGEST, Question, understand
 from hub.search.reading import OpenIndex
 from hub.search.snippets import Marker, Part, is_marked
@@ -59,8 +69,14 @@ class Hit(NamedTuple):
     published_at: datetime
     synced_at: datetime
     is_harvested: bool  # Nobody but this node signed it.
+    level: str  # Of its unit.
+    replicability: str
+    adopted: int
+    effective: int
+    has_kit: bool
     score: float
     snippet: Sequence[Part]
+    fit: Fit  # Why it fits the unit of who asks, or not.
     file: str = ""  # What the file is called that the snippet is from, or that was found by it.
 
 
@@ -96,6 +112,8 @@ class Search:
     order: Order
     page: int
     per_page: int
+    profile: Profile
+    wish: Wish
 
     @property
     def offset(self) -> int:
@@ -120,6 +138,8 @@ def search(
     order: Order = Order.RELEVANCE,
     page: int = 1,
     per_page: int = PER_PAGE,
+    profile: Profile = UNKNOWN,
+    is_fitting: bool = False,
 ) -> Results:
     """Find documents that these audiences may read, best first; without words, newest first.
 
@@ -128,6 +148,8 @@ def search(
     quotation marks, and nothing is an error but its length.
 
     :param filters: names of `FACETS` with the value wanted; empty values filter nothing.
+    :param profile: of the unit of who asks: what fits it comes first, and each hit says why.
+    :param is_fitting: whether only that is wanted. Without a profile it is no filter.
     :raises LongQueryError: for more than 200 characters.
     :raises LongPageError: for more than 50 hits a page, or none.
     :raises FarPageError: beyond the first 10,000 hits.
@@ -139,7 +161,8 @@ def search(
     if page < 1 or page * per_page > DEEPEST:
         raise FarPageError(field="page", limit=DEEPEST)
     wanted = tuple((name, _storable(filters[name])) for name in FACETS if filters.get(name))
-    asked = Search(frozenset(audiences), wanted, order, page, per_page)
+    wish = fitting.wish(profile, is_filter=is_fitting)
+    asked = Search(frozenset(audiences), wanted, order, page, per_page, profile, wish)
     index = of_this_node(OpenIndex)
     try:
         reader = index.newest()
@@ -166,7 +189,7 @@ def _search(engine: Engine, question: Question, asked: Search) -> Results:
     marker = Marker(question.loose_marks if is_loosened else question.exact_marks)
     return Results(
         hits=_with_files(
-            [_hit(rows[id_], score, marker) for id_, score in found.hits if id_ in rows],
+            [_hit(rows[id_], score, marker, asked) for id_, score in found.hits if id_ in rows],
             marker,
             asked.audiences,
         ),
@@ -192,6 +215,8 @@ def _ask(engine: Engine, query: Query, asked: Search) -> Answer:
             query,
             asked.audiences,
             asked.filters,
+            needs=asked.wish.needs,
+            likes=asked.wish.likes,
             excluded=excluded,
             limit=asked.per_page,
             offset=asked.offset,
@@ -240,6 +265,12 @@ _SHOWN: Any = select(  # In the order of a hit; then where its snippet may come 
     Document.published_at,
     Document.synced_at,
     Document.is_harvested,
+    Document.unit_level,
+    Document.replicability,
+    Document.adopted,
+    Document.effective,
+    (func.length(cast(Document.attachments, Text)) > len("[]")).label("has_kit"),
+    Document.context,
     Document.summary,
     Document.body,
     cast(Document.fields, Text).label("fields"),  # Parsed only when the snippet is in there.
@@ -257,10 +288,10 @@ _HYDRATED = _SHOWN.add_columns(
 ).where(Document.id.in_(bindparam("ids", expanding=True)))
 
 
-def _hit(row: Row[Any], score: float, marker: Marker) -> Hit:
-    *shown, summary, body, fields = row[:_WIDTH]
+def _hit(row: Row[Any], score: float, marker: Marker, asked: Search) -> Hit:
+    *shown, context, summary, body, fields = row[:_WIDTH]
     snippet = marker.cut((summary, body), _more_texts(fields), title=row.title)
-    return Hit._make((*shown, score, snippet, ""))
+    return Hit._make((*shown, score, snippet, fitting.explain(context, asked.profile), ""))
 
 
 def _with_files(hits: list[Hit], marker: Marker, audiences: Collection[str]) -> list[Hit]:
@@ -300,7 +331,7 @@ def _search_titles(text: str, asked: Search) -> Results:
     newest = statement.order_by(Document.published_at.desc(), Document.id)
     rows = db.session.execute(newest.limit(asked.per_page).offset(asked.offset))
     marker = Marker(understand(text).exact_marks)
-    hits = [_hit(row, 0.0, marker) for row in rows]
+    hits = [_hit(row, 0.0, marker, asked) for row in rows]
     return Results(hits, asked.page, asked.per_page, None, None, marker, gap=Gap.REBUILDING)
 
 

@@ -26,6 +26,7 @@ OPEN = {
     "search.find",
     "cases_api.show",
     "cases_api.questions",
+    "cases_api.adoptions",
     "search_api.find",
     "search_api.list_related",
     "feeds.public",

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from hub.database import transaction
 from hub.identity import service
-from hub.identity.models import Level, Role
+from hub.identity.models import Level, Profile, Role
 from tests.factories import make_organisation, make_person
 from tests.pages import csrf_token, sign_in, submit
 
@@ -202,3 +202,55 @@ def test_an_organisation_is_put_into_the_tree(boss: FlaskClient, places: dict[st
     assert above.status_code == 400
     beside = submit(boss, page, name="X", level="branch", parent=str(places["beside"]))
     assert beside.status_code == 400
+
+
+def test_an_administrator_says_what_an_organisation_is_like(
+    alpha: Flask, boss: FlaskClient, places: dict[str, UUID]
+) -> None:
+    assert "nothing else known yet" in boss.get("/admin/organisations").text
+    page = f"/admin/organisations/{places['below']}"
+    said = {"size": "15_to_50", "layout": "dispersed", "sector": "power"}
+    assert submit(boss, page, f"{page}/profile", **said).status_code == 303
+    with alpha.app_context():
+        assert service.profile_of(service.find_organisation(places["below"])) == Profile(
+            "branch", **said
+        )
+    shown = boss.get("/admin/organisations").text
+    assert "15 to 50 Party members · dispersed or on the move · Power" in shown
+    assert re.search(r'<option selected value="power">', boss.get(page).text)
+
+    assert submit(boss, page, f"{page}/profile", size="", layout="", sector="").status_code == 303
+    with alpha.app_context():
+        assert not service.profile_of(service.find_organisation(places["below"])).is_described
+
+
+@pytest.mark.parametrize("said", [{"sector": "gold"}, {"size": "15"}, {"layout": "Zhang San"}])
+def test_what_an_organisation_is_like_is_said_in_codes_of_the_list(
+    boss: FlaskClient, places: dict[str, UUID], said: dict[str, str]
+) -> None:
+    page = f"/admin/organisations/{places['below']}"
+    known = {"size": "", "layout": "", "sector": ""}
+    assert submit(boss, page, f"{page}/profile", **(known | said)).status_code == 400
+
+
+def test_nobody_describes_an_organisation_that_is_not_theirs(
+    alpha: Flask, boss: FlaskClient, places: dict[str, UUID]
+) -> None:
+    mine = f"/admin/organisations/{places['below']}"
+    beside = f"/admin/organisations/{places['beside']}"
+    assert boss.get(beside).status_code == 404
+    said = {"size": "", "layout": "", "sector": "power"}
+    assert submit(boss, mine, f"{beside}/profile", **said).status_code == 404
+    somebody = sign_in(alpha, "li.na")
+    assert somebody.get(mine).status_code == 403
+    assert submit(somebody, "/me", f"{mine}/profile", **said).status_code == 403
+
+
+def test_an_actor_brings_the_profile_of_their_organisation(
+    alpha: Flask, boss: FlaskClient, places: dict[str, UUID]
+) -> None:
+    page = f"/admin/organisations/{places['below']}"
+    submit(boss, page, f"{page}/profile", size="under_15", layout="", sector="power")
+    with alpha.app_context():
+        told = service.actor_of(places["li.na"]).profile
+    assert told == Profile("branch", "under_15", "", "power")

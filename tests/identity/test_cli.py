@@ -73,3 +73,13 @@ def test_a_token_longer_than_a_year_is_refused(alpha: Flask) -> None:
     add_li_na(alpha, "--password-stdin")
     refused = call(alpha, cli.token, "create", "li.na", "--scope", "read", "--days", "366")
     assert refused.exit_code == 2
+
+
+def test_an_organisation_is_described_when_it_is_made(alpha: Flask) -> None:
+    words = ("--size", "under_15", "--layout", "dispersed", "--sector", "power")
+    call(alpha, cli.organisation, "create", "Wind", "--level", "branch", "--parent", "Root", *words)
+    with alpha.app_context():
+        told = service.profile_of(service.organisation_named("Wind"))
+    assert told == ("branch", "under_15", "dispersed", "power")
+    refused = call(alpha, cli.organisation, "create", "X", "--level", "branch", "--sector", "gold")
+    assert refused.exit_code == 2

@@ -15,7 +15,10 @@ from tests.factories import make_person, make_token
 from tests.pages import bearer, sign_in
 from tests.search.published import publish
 
-KEYS = ["id", "origin", "kind", "title", "snippet", "unit", "published_at", "synced_at", "score"]
+KEYS = [
+    *("id", "origin", "kind", "title", "snippet", "unit", "published_at", "synced_at", "score"),
+    *("category", "level", "replicability", "adopted", "effective", "kit"),
+]
 
 
 @pytest.fixture

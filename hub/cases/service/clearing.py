@@ -38,9 +38,8 @@ def to_clear(actor: Actor, *, limit: int = SHOWN) -> Sequence[Row[Any]]:
     What they said themselves is left to a colleague.
     """
     paths = [grant.path for grant in actor.grants if grant.role == Role.SECRECY_REVIEWER]
-    columns = (Feedback.id, Feedback.type, Feedback.text, Feedback.unit, Feedback.post)
     statement: Any = (
-        select(*columns, Feedback.said_at, Feedback.document_id, Document.title)
+        select(*remarks.SAID, Document.title)
         .join(Document, Document.id == Feedback.document_id)
         .join(Organisation, Organisation.id == Feedback.unit_id)
         .where(

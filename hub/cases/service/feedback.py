@@ -8,9 +8,16 @@ from sqlalchemy import Row, or_, select, update
 
 from hub import clock
 from hub.audit.service import record
-from hub.cases.errors import NoReadersError, NoWayError, WrongStateError
+from hub.cases.errors import (
+    NoReadersError,
+    NoWayError,
+    OwnCaseError,
+    UnknownChoiceError,
+    WrongStateError,
+)
 from hub.cases.models import Case, Document, Feedback, Remark, Standing, State, public_id
 from hub.cases.remarks import POSTS, check, clean_remark, clean_unit
+from hub.cases.scales import OUTCOMES
 from hub.cases.service import remarks
 from hub.cases.service.finding import Work, load_work
 from hub.cases.service.reading import find_document
@@ -19,7 +26,7 @@ from hub.config import settings
 from hub.database import db, insert_missing
 from hub.errors import ForbiddenError, NotFoundError
 from hub.identity.models import Actor, Organisation, Role
-from hub.identity.service import audiences
+from hub.identity.service import audiences, profile_of
 from hub.journal import children, log, outbox
 from hub.journal.errors import VerificationError
 from hub.journal.models import GROUP, partner_channel
@@ -48,16 +55,54 @@ def ask(actor: Actor, document_id: UUID, text: str) -> UUID:
     post = _post(actor)
     if post is None:
         raise ForbiddenError
-    if document.is_harvested:
-        raise NoWayError  # Nobody there has a node.
-    if document.origin != settings().origin and outbox.next_node(document.origin) is None:
-        raise NoWayError
+    _check_way(document)
     unit = db.session.get_one(Organisation, actor.organisation_id)
     said = {"text": clean_remark(text), "unit": clean_unit(unit.name), "post": post}
     parent = (document.origin, document.entry_id)
     asked = _say(Remark.QUESTION, parent, said, unit.id, actor)
     record("question.asked", actor_id=actor.person_id, subject=str(asked), case=str(document_id))
     return asked
+
+
+def may_report(actor: Actor, document: Any) -> bool:
+    """Say whether somebody may report for their unit how it fared with this document.
+
+    :param document: its `id`, `origin`, `unit` and `is_harvested`.
+    """
+    return (
+        not document.is_harvested
+        and _reporting_post(actor) is not None
+        and not _is_own(actor, document)
+    )
+
+
+def report(actor: Actor, document_id: UUID, text: str, outcome: str) -> UUID:
+    """Report what came of a document in the actor's unit, which took it over; return its id.
+
+    It leaves like a question. What a branch secretary says of their own unit counts as confirmed.
+
+    :raises ForbiddenError: for everybody but the branch secretary and the adoption liaison.
+    :raises OwnCaseError: when it is their unit's own.
+    :raises NoWayError: when no node is known that leads to the document's.
+    """
+    document = find_document(document_id, audiences(actor))
+    post = _reporting_post(actor)
+    if post is None:
+        raise ForbiddenError
+    if _is_own(actor, document):
+        raise OwnCaseError
+    _check_way(document)
+    if outcome not in OUTCOMES:
+        raise UnknownChoiceError(field="outcome", choices=", ".join(OUTCOMES))
+    unit = db.session.get_one(Organisation, actor.organisation_id)
+    said: dict[str, Any] = {"text": clean_remark(text), "unit": clean_unit(unit.name)}
+    said |= {"post": post, "outcome": outcome, "confirmed": post == Role.BRANCH_SECRETARY}
+    said |= {part: code for part, code in profile_of(unit)._asdict().items() if code}
+    parent = (document.origin, document.entry_id)
+    reported = _say(Remark.ADOPTION, parent, said, unit.id, actor)
+    subject, case = str(reported), str(document_id)
+    record("adoption.reported", actor_id=actor.person_id, subject=subject, case=case)
+    return reported
 
 
 def take_in(entry: VerifiedEntry) -> None:
@@ -81,15 +126,14 @@ def undecided(actor: Actor, *, limit: int = SHOWN) -> Sequence[Row[Any]]:
     """Return what waits for this actor's decision, oldest first, with the titles of the cases."""
     paths = [grant.path for grant in actor.grants if grant.role == Role.BRANCH_SECRETARY]
     own = [Case.author_id == actor.person_id, *map(Organisation.path.startswith, paths)]
-    columns = (Feedback.id, Feedback.type, Feedback.text, Feedback.unit, Feedback.post)
     statement: Any = (
-        select(*columns, Feedback.said_at, Feedback.document_id, Document.title)
+        select(*remarks.SAID, Document.title)
         .join(Document, Document.id == Feedback.document_id)
         .join(Case, Case.id == Feedback.document_id)
         .join(Organisation, Organisation.id == Case.unit_id)
         .where(
             Feedback.state == Standing.RECEIVED,
-            Feedback.type.in_((Remark.QUESTION, Remark.COMMENT)),
+            Feedback.type != Remark.ANSWER,
             Document.audience.is_not(None),
             or_(*own),
         )
@@ -177,6 +221,27 @@ def note_refused(digest: str, code: str) -> None:
 
 def _post(actor: Actor) -> Role | None:
     return next((role for role in POSTS if actor.holds(role)), None)
+
+
+def _reporting_post(actor: Actor) -> Role | None:
+    posts = (Role.BRANCH_SECRETARY, Role.ADOPTION_LIAISON)
+    return next((role for role in posts if actor.path and actor.holds(role, actor.path)), None)
+
+
+def _is_own(actor: Actor, document: Any) -> bool:
+    """Say whether a document comes from the actor's unit, which may have withheld its name."""
+    if document.origin != settings().origin:
+        return False
+    unit_id = db.session.scalar(select(Case.unit_id).where(Case.id == document.id))
+    return unit_id is not None and unit_id == actor.organisation_id
+
+
+def _check_way(document: Document) -> None:
+    """Make sure that what is said of a document can reach its node."""
+    if document.is_harvested:
+        raise NoWayError  # Nobody there has a node.
+    if document.origin != settings().origin and outbox.next_node(document.origin) is None:
+        raise NoWayError
 
 
 def _decided(actor: Actor, remark_id: UUID, state: Standing) -> tuple[Feedback, Work]:

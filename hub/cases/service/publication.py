@@ -7,6 +7,7 @@ from hub import clock
 from hub.audit.service import record
 from hub.cases.errors import AlteredError, WrongStateError
 from hub.cases.models import Case, Document, Rendering, State
+from hub.cases.service.adoptions import UNIT
 from hub.cases.service.audience import channels_of, check_agreed
 from hub.cases.service.drafting import touch
 from hub.cases.service.finding import KEEPERS, Work, work_for
@@ -15,8 +16,13 @@ from hub.cases.service.remarks import drop_undecided
 from hub.cases.service.review import check_grounds
 from hub.database import db, insert_missing
 from hub.identity.models import Actor, Role
+from hub.identity.profile import PARTS
+from hub.identity.service import names_down_to, profile_of
 from hub.journal import log
 from hub.journal.attachments import Attachment
+
+# What an entry says of its unit, beside the fields that its author filled in.
+ABOUT_UNIT = frozenset({"submitting_unit", "unit_path", *(UNIT + part for part in PARTS)})
 
 
 def sign(actor: Actor, case_id: UUID, *, version: int | None = None) -> Case:
@@ -81,9 +87,15 @@ def release(work: Work, actor: Actor) -> log.Publication:
 
 
 def entry_fields(work: Work) -> dict[str, Any]:
-    """Return what the entry says beside title and body: the fields and the unit's name."""
-    hidden = work.revision.fields.get("hide_unit_name", False)
-    return work.revision.fields | {"submitting_unit": "" if hidden else work.unit.name}
+    """Return what the entry says beside title and body: the fields, and of what unit it is."""
+    if work.revision.fields.get("hide_unit_name", False):
+        return work.revision.fields | {"submitting_unit": ""}
+    profile = profile_of(work.unit)._asdict()
+    return work.revision.fields | {
+        "submitting_unit": work.unit.name,
+        "unit_path": names_down_to(work.unit),
+        **{UNIT + part: code for part, code in profile.items() if code},
+    }
 
 
 def keep_rendering(work: Work) -> None:

@@ -11,11 +11,13 @@ from sqlalchemy import ColumnElement, delete, select
 from hub.cases import harvested
 from hub.cases.errors import WithdrawnError
 from hub.cases.models import Case, Document, Rendering, public_id
-from hub.cases.service import remarks
+from hub.cases.service import adoptions, remarks
 from hub.config import settings
 from hub.database import db, upsert
 from hub.errors import NotFoundError
 from hub.identity.models import EVERYBODY, MEMBERS, unit_audience
+from hub.identity.profile import parse
+from hub.identity.service.organisations import MOST_LEVELS, NAME_LENGTH
 from hub.journal.attachments import attachments_of
 from hub.journal.models import LOCAL, PUBLIC, PUT, Change, Entry, Live
 from hub.registry.hidden import hidden_enterprises
@@ -66,6 +68,7 @@ def receive(changes: Sequence[Change]) -> None:
     cases = _local_cases(ids) if any(change.channel == LOCAL for change in changes) else {}
     enterprises = _enterprises({origin for origin, _ in newest})
     hidden = hidden_enterprises(enterprises.values())
+    reports = adoptions.reports_on([one for one, key in ids.items() if key in live])
     rows, others = [], []
     for document_id, key in ids.items():
         before = known.get(document_id)
@@ -80,6 +83,7 @@ def receive(changes: Sequence[Change]) -> None:
         if readable_now:
             row |= _shown(readable_now, before, first.get(key) or newest[key])
             row |= {"enterprise": enterprises.get(key[0], ""), "synced_at": newest[key].received_at}
+            row |= adoptions.figures(row, reports.get(document_id, ()))
         elif before is not None:
             row |= _tombstone(before, newest[key].received_at)
         rows.append(row)
@@ -181,6 +185,9 @@ def _shown(live: Sequence[Any], before: Document | None, put: Change) -> dict[st
         "body": entry["body"],
         "fields": fields,
         "attachments": [file.as_wire() for file in attachments_of(entry)],
+        "unit_level": parse(fields, adoptions.UNIT).level,
+        "unit_path": _names(fields.get("unit_path")),
+        "context": adoptions.context_of(fields),
         "published_at": before.published_at if before else datetime.fromtimestamp(said, UTC),
         "withdrawn_at": None,
         "former_audience": None,
@@ -205,6 +212,14 @@ def _text(fields: dict[str, Any], name: str, most: int) -> str:
     return value[:most] if isinstance(value, str) else ""
 
 
+def _names(said: Any) -> list[str]:
+    """Return the names of a unit and of all above it; none where they can't be a path."""
+    if not isinstance(said, list) or not 0 < len(said) <= MOST_LEVELS:
+        return []
+    names = [" ".join(name.split()) if isinstance(name, str) else "" for name in said]
+    return names if all(0 < len(name) <= NAME_LENGTH for name in names) else []
+
+
 def _tombstone(before: Document, at: datetime) -> dict[str, Any]:
     return {name: getattr(before, name) for name in _KEPT} | {
         "title": "",
@@ -214,6 +229,12 @@ def _tombstone(before: Document, at: datetime) -> dict[str, Any]:
         "body": "",
         "fields": {},
         "attachments": [],
+        "unit_level": "",
+        "unit_path": [],
+        "context": {},
+        "adopted": 0,
+        "effective": 0,
+        "replicability": "",
         "synced_at": at,
         "withdrawn_at": before.withdrawn_at or at,
         "former_audience": before.audience or before.former_audience,

@@ -10,6 +10,7 @@ from hub import clock
 from hub.cases import content as contents
 from hub.cases.models import Case, Revision, State, Visibility, public_id
 from hub.cases.service.drafting import touch
+from hub.cases.service.publication import ABOUT_UNIT
 from hub.config import settings
 from hub.database import db
 from hub.journal.models import GROUP, PARTNER, PUBLIC, PUT, Change, Entry, Live
@@ -86,7 +87,7 @@ def _end_widening(case: Case) -> None:
 
 def _keep_revision(case: Case, number: int, entry: dict[str, Any]) -> None:
     """Put a published text in the place of its revision, signed as it was."""
-    fields = {name: value for name, value in entry["fields"].items() if name != "submitting_unit"}
+    fields = {name: value for name, value in entry["fields"].items() if name not in ABOUT_UNIT}
     revision = db.session.get(Revision, (case.id, number))
     if revision is None:
         revision = Revision(case_id=case.id, number=number, note="")

@@ -1,7 +1,7 @@
 """What readers see of questions and answers: as the live releases in the journal make them."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -10,9 +10,11 @@ from sqlalchemy import Row, and_, bindparam, or_, select, update
 
 from hub.cases import remarks
 from hub.cases.models import Feedback, Remark, Standing, public_id
+from hub.cases.service import adoptions
 from hub.database import connection, db, upsert
 from hub.errors import HubError
 from hub.identity.models import EVERYBODY, MEMBERS, Actor
+from hub.identity.profile import PARTS, parse
 from hub.journal import children
 from hub.journal.models import PUBLIC, PUT, Change, Entry, Live
 from hub.journal.shapes import CHILDREN
@@ -23,6 +25,17 @@ ANSWERS = 200
 
 _WAITING = (Standing.TO_CLEAR, Standing.SENT, Standing.RECEIVED, Standing.REFUSED)
 
+SAID = (  # What is shown of a remark to who decides about it.
+    Feedback.id,
+    Feedback.type,
+    Feedback.text,
+    Feedback.unit,
+    Feedback.post,
+    Feedback.outcome,
+    Feedback.is_confirmed,
+    Feedback.said_at,
+    Feedback.document_id,
+)
 _remark = Feedback.__table__.c
 
 
@@ -36,7 +49,7 @@ def _beside() -> Any:
     )
     first = (
         select(_remark.id)
-        .where(about, or_(told, waiting), _remark.type.in_((Remark.QUESTION, Remark.COMMENT)))
+        .where(about, or_(told, waiting), _remark.type != Remark.ANSWER)
         .order_by(_remark.said_at.desc())
         .limit(bindparam("shown"))
         .subquery()
@@ -51,7 +64,8 @@ def _beside() -> Any:
 
 
 _BESIDE = _beside()
-_CHANGING = ("digest", "text", "unit", "post", "audience", "state")
+_OF_ADOPTION = ("written", "outcome", "is_confirmed", *PARTS)
+_CHANGING = ("digest", "text", "unit", "post", "audience", "state", *_OF_ADOPTION)
 
 
 def receive(changes: Sequence[Change]) -> None:
@@ -72,10 +86,23 @@ def receive(changes: Sequence[Change]) -> None:
             row["audience"] = None  # Its text stays, for when it may be shown again.
     upsert(Feedback, rows, keys=("id",), changing=_CHANGING)
     _end(newest.keys() - live.keys())
+    adoptions.recount(_adopted(newest))
+
+
+def _adopted(changed: Mapping[UUID, Change]) -> dict[UUID, int]:
+    """Return the documents that changed adoptions are about, with the positions of the changes."""
+    statement = select(Feedback.id, Feedback.document_id).where(
+        Feedback.id.in_(changed), Feedback.type == Remark.ADOPTION
+    )
+    positions: dict[UUID, int] = {}
+    for remark_id, document_id in db.session.execute(statement):
+        position = changed[remark_id].position
+        positions[document_id] = max(position, positions.get(document_id, 0))
+    return positions
 
 
 def beside(document_id: UUID, audiences: Collection[str], actor: Actor) -> list[dict[str, Any]]:
-    """Return what was said of a document: the newest questions, each with its answers.
+    """Return what was said of a document: the newest remarks, questions with their answers.
 
     Its readers see what was released to them; the asker's unit also what still waits.
     """
@@ -168,6 +195,10 @@ def row_of(document: dict[str, Any], digest: str) -> dict[str, Any]:
         "text": fields["text"],
         "unit": fields["unit"],
         "post": fields.get("post") or "",
+        "written": document["created"],
+        "outcome": fields.get("outcome") or "",
+        "is_confirmed": fields.get("confirmed", False),
+        **parse(fields)._asdict(),
         "unit_id": None,
         "person_id": None,
         "channels": [],

@@ -9,8 +9,9 @@ from flask.blueprints import BlueprintSetupState
 from flask_babel import gettext, ngettext
 
 from hub import clock
-from hub.cases import fields
+from hub.cases import fields, scales
 from hub.config import Settings, of_this_node
+from hub.identity import profile
 from hub.registry import names
 
 _CLAUSE = re.compile(r"[，。；：！？、,;!?]|\. ")
@@ -91,3 +92,5 @@ def enterprises(slugs: list[str]) -> str:
 def _give_words(state: BlueprintSetupState) -> None:
     """Let templates and their macros look up what codes are called."""
     state.app.jinja_env.globals["words"] = fields
+    state.app.jinja_env.globals["scales"] = scales
+    state.app.jinja_env.globals["units"] = profile

@@ -36,13 +36,32 @@ def ask(case_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("cases.show", case_id=case_id, _anchor="questions"), 303)
 
 
+@blueprint.post("/cases/<uuid:case_id>/adoptions")
+@access.signed_in
+def report(case_id: UUID) -> ResponseReturnValue:
+    """Report how a case fared in one's own unit."""
+    form = forms.AdoptionForm()
+    try:
+        with transaction():
+            service.report(g.actor, case_id, form.text.data or "", form.outcome.data or "")
+    except HubError as error:
+        if error.status in {NotFoundError.status, ForbiddenError.status, 410}:
+            raise
+        forms.complain(form, error)
+        page = service.find_page(case_id, audiences(g.actor))
+        shown = around(page, g.actor) | {"adoption": form}
+        return render_template("cases/case.html", **shown), error.status
+    flash(_("Kept. It goes out once the secrecy reviewer of your unit has cleared it."), "success")
+    return redirect(url_for("cases.show", case_id=case_id, _anchor="adoptions"), 303)
+
+
 @blueprint.post("/questions/<uuid:remark_id>/acceptance")
 @access.signed_in
 def accept(remark_id: UUID) -> ResponseReturnValue:
     """Publish a question beside its case."""
     with transaction():
         case_id = service.accept(g.actor, remark_id)
-    flash(_("Published beside the case. You can answer it there."), "success")
+    flash(_("Published beside the case."), "success")
     return redirect(url_for("cases.show", case_id=case_id, _anchor=f"q-{remark_id}"), 303)
 
 

@@ -9,8 +9,9 @@ from markupsafe import Markup
 from sqlalchemy import Row
 
 from hub import markup
-from hub.cases import content, harvested, service
+from hub.cases import content, forms, harvested, service
 from hub.cases.errors import WithdrawnError
+from hub.cases.models import Remark
 from hub.cases.views.blueprint import blueprint
 from hub.config import settings
 from hub.identity import access
@@ -47,9 +48,13 @@ def show(case_id: UUID) -> ResponseReturnValue:
 
 def around(page: Row[Any], actor: Actor) -> dict[str, object]:
     """Return what the page of a case needs: the case, what was said of it, and what one may do."""
+    said = service.beside(page.id, audiences(actor), actor) if page.is_discussed else []
+    may_report = actor.is_signed_in and service.may_report(actor, page)
     return shown(page) | {
         "work": _work(page, actor),
-        "remarks": service.beside(page.id, audiences(actor), actor) if page.is_discussed else [],
+        "remarks": [one for one in said if one["type"] != Remark.ADOPTION],
+        "adoptions": [one for one in said if one["type"] == Remark.ADOPTION],
+        "adoption": forms.AdoptionForm(formdata=None) if may_report else None,
         "may_ask": actor.is_signed_in and not page.is_harvested and service.may_ask(actor),
         "may_remove": page.is_harvested and any(map(actor.holds, REMOVING)),
         "form": None,

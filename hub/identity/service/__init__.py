@@ -4,8 +4,11 @@ from hub.identity.service.actors import actor_of, actor_of_session, actor_of_tok
 from hub.identity.service.organisations import (
     add_organisation,
     find_organisation,
+    names_down_to,
     organisation_named,
     organisations_under,
+    profile_of,
+    set_profile,
 )
 from hub.identity.service.people import (
     People,
@@ -44,12 +47,15 @@ __all__ = [
     "grant",
     "grants_of",
     "issue_token",
+    "names_down_to",
     "organisation_named",
     "organisations_under",
     "people_under",
     "person_called",
+    "profile_of",
     "reset_password",
     "revoke",
     "revoke_token",
+    "set_profile",
     "tokens_of",
 ]

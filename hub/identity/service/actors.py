@@ -21,6 +21,7 @@ from hub.identity.models import (
     Grant,
     Organisation,
     Person,
+    Profile,
     Role,
     RoleGrant,
     Scope,
@@ -40,8 +41,9 @@ _at = Organisation.__table__.alias("at").c
 def _rows(*more: Any) -> Select[Any]:
     """Select one row for each role that a person holds, or one with None."""
     columns = (_person.id, _person.name, _person.organisation_id, _own.path, _role.role, _at.path)
+    profile = (_own.level, _own.size, _own.layout, _own.sector)
     return (
-        select(*columns, *more)
+        select(*columns, *more, *profile)
         .join(_own.id.table, _own.id == _person.organisation_id)
         .outerjoin(_role.role.table, _role.person_id == _person.id)
         .outerjoin(_at.id.table, _at.id == _role.organisation_id)
@@ -92,7 +94,8 @@ def _actor(rows: Sequence[Any], scopes: frozenset[Scope] | None = None) -> Actor
         return ANONYMOUS
     grants = tuple(Grant(Role(row[4]), row[5]) for row in rows if row[4] is not None)
     person_id, name, organisation_id, path = rows[0][:4]
-    return Actor(person_id, name, organisation_id, path, grants, scopes)
+    profile = Profile(*rows[0][-len(Profile._fields) :])
+    return Actor(person_id, name, organisation_id, path, grants, scopes, profile)
 
 
 def audiences(actor: Actor) -> frozenset[str]:

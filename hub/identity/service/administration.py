@@ -69,6 +69,16 @@ def add_organisation(name: str, level: Level, parent_id: UUID, *, by: Actor) -> 
     return organisations.add_organisation(name, level, _place(parent_id, by), by=by.person_id)
 
 
+def find_organisation(organisation_id: UUID, *, by: Actor) -> Organisation:
+    """Return an organisation that is administered."""
+    return _place(organisation_id, by)
+
+
+def set_profile(organisation_id: UUID, *, by: Actor, **said: str) -> None:
+    """Say what an organisation that is administered is like."""
+    organisations.set_profile(_place(organisation_id, by), **said, by=by.person_id)
+
+
 def _paths(by: Actor) -> tuple[str, ...]:
     return tuple(grant.path for grant in by.grants if grant.role == Role.ADMINISTRATOR)
 

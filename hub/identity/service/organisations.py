@@ -9,7 +9,8 @@ from hub.audit.service import record
 from hub.database import db
 from hub.errors import InvalidError, NotFoundError, mark
 from hub.identity.errors import LevelError, OrganisationExistsError
-from hub.identity.models import Level, Organisation
+from hub.identity.models import Level, Organisation, Profile
+from hub.identity.profile import PARTS
 
 MOST_LEVELS = 12
 NAME_LENGTH = 200
@@ -52,6 +53,41 @@ def add_organisation(
     db.session.flush()
     record("organisation.added", actor_id=by, subject=str(own_id), name=name, level=level)
     return organisation
+
+
+def profile_of(organisation: Organisation) -> Profile:
+    """Return what is known of an organisation."""
+    return Profile(organisation.level, organisation.size, organisation.layout, organisation.sector)
+
+
+def set_profile(
+    organisation: Organisation,
+    *,
+    size: str = "",
+    layout: str = "",
+    sector: str = "",
+    by: UUID | None = None,
+) -> None:
+    """Say what an organisation is like, of which an empty word is what is not known.
+
+    :raises InvalidError: naming the part that is no known code.
+    """
+    said = {"size": size, "layout": layout, "sector": sector}
+    for part, value in said.items():
+        if value and value not in PARTS[part]:
+            raise InvalidError(part, mark("unknown"))
+    organisation.size, organisation.layout, organisation.sector = size, layout, sector
+    record("organisation.profile", actor_id=by, subject=str(organisation.id), **said)
+
+
+def names_down_to(organisation: Organisation) -> list[str]:
+    """Return the names of all above an organisation, highest first, and its own at the end."""
+    if organisation.parent_id is None:
+        return [organisation.name]
+    above = Organisation.id.in_(organisation.lineage)
+    rows = db.session.execute(select(Organisation.id, Organisation.name).where(above))
+    names = {row.id: row.name for row in rows}
+    return [names[id_] for id_ in organisation.lineage]
 
 
 def _check_place(level: Level, parent: Organisation) -> None:

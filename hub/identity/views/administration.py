@@ -12,9 +12,10 @@ from hub.database import transaction
 from hub.errors import HubError, NotFoundError, mark
 from hub.identity import access, service
 from hub.identity.errors import SeparateDutiesError
-from hub.identity.forms import GrantForm, OrganisationForm, PersonForm
+from hub.identity.forms import GrantForm, OrganisationForm, PersonForm, ProfileForm
 from hub.identity.labels import LEVEL_LABELS, ROLE_LABELS
 from hub.identity.models import Level, Role
+from hub.identity.profile import PARTS
 from hub.identity.service import administration
 from hub.identity.views.blueprint import blueprint
 from hub.identity.views.refusal import refuse
@@ -203,6 +204,7 @@ def _organisations(form: OrganisationForm, status: int = 200) -> ResponseReturnV
         organisations=administration.organisations_of(g.actor),
         form=form,
         level_labels=LEVEL_LABELS,
+        parts=PARTS,
     )
     return page, status
 
@@ -222,6 +224,35 @@ def add_organisation() -> ResponseReturnValue:
         refuse(form.level if error.code == "level" else form.name, error)
         return _organisations(form, error.status)
     flash(_("“%(name)s” is in the tree.", name=name), "success")
+    return redirect(url_for(".organisations"), 303)
+
+
+@blueprint.get("/admin/organisations/<uuid:organisation_id>")
+@administrator
+def organisation(organisation_id: UUID) -> ResponseReturnValue:
+    """Show what is known of an organisation, to be corrected."""
+    found = administration.find_organisation(organisation_id, by=g.actor)
+    return render_template(
+        "identity/organisation.html",
+        organisation=found,
+        form=ProfileForm(obj=found, formdata=None),
+        level_labels=LEVEL_LABELS,
+    )
+
+
+@blueprint.post("/admin/organisations/<uuid:organisation_id>/profile")
+@administrator
+def set_profile(organisation_id: UUID) -> ResponseReturnValue:
+    """Say what an organisation is like."""
+    form = ProfileForm()
+    if not form.validate_on_submit():
+        found = administration.find_organisation(organisation_id, by=g.actor)
+        shown = {"organisation": found, "form": form, "level_labels": LEVEL_LABELS}
+        return render_template("identity/organisation.html", **shown), 400
+    said = {name: form[name].data for name in ("size", "layout", "sector")}
+    with transaction():
+        administration.set_profile(organisation_id, by=g.actor, **said)
+    flash(_("What is known of the organisation is kept."), "success")
     return redirect(url_for(".organisations"), 303)
 
 
