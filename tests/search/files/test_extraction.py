@@ -93,7 +93,7 @@ def test_a_pdf_of_ten_thousand_pages_is_cut(tmp_path):
     found = read(tmp_path, made.pdf(*(f"p{number}" for number in range(10_000))), "a.pdf")
 
     assert found.reason in {Reason.CUT, Reason.TIME}  # On a slow machine its time ends first.
-    assert "p1" in found.text
+    assert found.reason == Reason.TIME or "p1" in found.text
     assert "p5000" not in found.text
 
 
