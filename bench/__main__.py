@@ -14,13 +14,16 @@ from bench import federation, measures
 @click.option("--documents", default=10_000, show_default=True)
 @click.option("--publications", default=100, show_default=True)
 @click.option("--spokes", default=300, show_default=True)
-@click.option("--only", help="One part: propagation, reading, postgresql, distance, spokes.")
+@click.option(
+    "--only", help="One part: propagation, reading, postgresql, freshness, distance, spokes."
+)
 def main(documents: int, publications: int, spokes: int, only: str | None) -> None:
     """Measure the targets of this version; progress goes to standard error."""
     parts = {
         "propagation": measures.propagation(publications),
         "reading": measures.reading(documents),
         "postgresql": measures.reading_on_postgresql(documents),
+        "freshness": measures.freshness(publications),
         "distance": federation.distance(publications),
         "spokes": federation.spokes(spokes),
     }
