@@ -9,6 +9,8 @@ import click
 
 from bench import federation, measures
 
+PARTS = "propagation, reading, postgresql, freshness, distance, spokes"
+
 
 @click.command()
 @click.option("--documents", default=10_000, show_default=True)
