@@ -9,7 +9,7 @@ import click
 
 from bench import federation, measures, search
 
-PARTS = ("propagation", "reading", "postgresql", "distance", "spokes", "search")
+PARTS = ("propagation", "reading", "postgresql", "freshness", "distance", "spokes", "search")
 SIZES = (10_000, 100_000, 1_000_000)
 
 
@@ -33,6 +33,7 @@ def main(
         "propagation": measures.propagation(publications),
         "reading": measures.reading(documents),
         "postgresql": measures.reading_on_postgresql(documents),
+        "freshness": measures.freshness(publications),
         "distance": federation.distance(publications),
         "spokes": federation.spokes(spokes),
         "search": search.growth(sizes, engine),

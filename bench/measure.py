@@ -40,6 +40,16 @@ def time_publication(author: LiveNode, reader: LiveNode, word: str) -> float:
     return time.perf_counter() - start
 
 
+def time_freshness(node: LiveNode, word: str) -> float:
+    """Return the seconds from the answer that a case is published until its node finds it."""
+    case_id = write(node, f"计时 {word}")
+    release(node, case_id)
+    start = time.perf_counter()
+    while not node.finds(word):
+        time.sleep(0.005)
+    return time.perf_counter() - start
+
+
 @contextmanager
 def folder() -> Iterator[Path]:
     """Make a folder that is gone afterwards."""

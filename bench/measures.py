@@ -13,13 +13,13 @@ from bench.documents import words
 from bench.federation import wire
 from bench.load import Target, latencies, percentile, rate
 from bench.loading import load, wait_until_indexed
-from bench.measure import Measure, folder, time_publication
+from bench.measure import Measure, folder, time_freshness, time_publication
 from bench.memory import pss_megabytes
 from hub.config import settings
 from hub.demo import joining, nodes, running
 from hub.federation import puller
 from hub.search.follower import Follower
-from tests.live import GROUP, LiveNode, federation
+from tests.live import GROUP, LiveNode, federation, release, write
 from tests.ports import free_port
 from tests.servers import postgresql_programs, postgresql_server
 
@@ -48,6 +48,28 @@ def _restart(node: LiveNode) -> float:
     node.served.process.wait()
     start = time.perf_counter()
     node.served.start()
+    return time.perf_counter() - start
+
+
+def freshness(times: int) -> Iterator[Measure]:
+    """Publish on a node until its own search API finds it; then many at once, for the last."""
+    with folder() as place, federation(place, ["headquarters"]) as live:
+        node = live["headquarters"]
+        taken = [time_freshness(node, f"wkq{number:05}z") for number in range(times)]
+        burst = _burst(node, times)
+    yield Measure("freshness_p50", statistics.median(taken), "s", 0.15)
+    yield Measure("freshness_p99", percentile(taken, 0.99), "s", 0.3)
+    yield Measure("freshness_of_the_last_of_a_burst", burst, "s", 0.3)
+
+
+def _burst(node: LiveNode, times: int) -> float:
+    """Publish one after another without a pause; return how long the last was not found."""
+    ids = [write(node, f"连续 wkb{number:05}z") for number in range(times)]
+    for case_id in ids:
+        release(node, case_id)
+    start = time.perf_counter()
+    while not node.finds(f"wkb{times - 1:05}z"):
+        time.sleep(0.005)
     return time.perf_counter() - start
 
 

@@ -48,12 +48,13 @@ class Line(NamedTuple):
 def aligned(
     kind: str, fields: Mapping[str, Any], other_kind: str, others: Mapping[str, Any]
 ) -> list[Line]:
-    """Return the lines of a comparison in the order in which readers judge; empty ones are left
-    out."""
+    """Return the lines of a comparison in the order in which readers judge; those that only one of
+    the two is asked come last, and empty ones are left out."""
     left, right = _sides(kind, fields), _sides(other_kind, others)
     lines = [Line(side, right.pop(_partner(name, right), None)) for name, side in left.items()]
     lines += [Line(None, side) for side in right.values()]
-    return [line for line in lines if any(side and side.value for side in line)]
+    said = [line for line in lines if any(side and side.value for side in line)]
+    return sorted(said, key=lambda line: None in line)
 
 
 def chosen(words: Iterable[str]) -> list[UUID]:

@@ -3,6 +3,7 @@
 import gc
 import json
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from types import FrameType
 from typing import Any
@@ -49,8 +50,7 @@ def build_and_note() -> list[int]:
     return seen
 
 
-def kill_after(pages: int) -> None:
-    """Begin to build an index and be killed after so many pages."""
+def _killing_after(pages: int) -> Callable[[int, int], None]:
     left = [pages]
 
     def count(done: int, total: int) -> None:
@@ -58,8 +58,13 @@ def kill_after(pages: int) -> None:
         if not left[0]:
             raise Killed
 
+    return count
+
+
+def kill_after(pages: int) -> None:
+    """Begin to build an index and be killed after so many pages."""
     with pytest.raises(Killed):
-        build(folder(), engines.choose(), count)
+        build(folder(), engines.choose(), _killing_after(pages))
     gc.collect()  # With the process its lock on the index would be gone.
 
 
@@ -75,6 +80,21 @@ def test_the_next_builder_goes_on_after_what_was_committed(node):
 
     assert build_and_note() == [6, 8, 9]
     assert found() == (DOCUMENTS, DOCUMENTS)
+
+
+def test_with_the_other_engine_too(node):
+    engine = engines.load("whoosh")
+    with pytest.raises(Killed):
+        build(folder(), engine, _killing_after(3))
+    gc.collect()
+    seen: list[int] = []
+
+    path = build(folder(), engine, lambda done, total: seen.append(done))
+
+    assert seen == [6, 8, 9]
+    reader = engine.open_reader(path)
+    assert reader.count == DOCUMENTS
+    reader.close()
 
 
 def test_killed_again_and_again_it_still_ends(node):

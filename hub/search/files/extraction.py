@@ -1,5 +1,6 @@
 """The text of a file, read in a child process that can do no harm and is ended when it tries."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +15,8 @@ from hub.media.errors import UnknownKindError
 from hub.media.kinds import kind_of
 from hub.search.files.child import MOST, OUTPUT, SECONDS
 
-PATIENCE = 2 * SECONDS  # Seconds on the clock for one file, on a busy machine.
+PATIENCE = 4 * SECONDS  # Seconds on the clock for one file, on a busy machine.
+GRACE = 2.0  # Seconds in which the child may then hand over what it has.
 LOOK = 0.2  # Seconds between two looks whether to stop.
 LARGEST = 200_000_000  # Bytes of a file that is opened at all.
 CHILD = Path(__file__).with_name("child.py")
@@ -59,7 +61,7 @@ class Extract:
 
 
 def extract(path: Path, name: str, is_wanted: Callable[[], bool] = lambda: True) -> Extract | None:
-    """Read a file. Whatever is in it, this ends within half a minute and raises nothing.
+    """Read a file. Whatever is in it, this ends within about a minute and raises nothing.
 
     :param name: what the file is called; it tells the plain texts apart and nothing else.
     :param is_wanted: asked now and then; once it says no the child is ended and None is returned.
@@ -100,10 +102,19 @@ def _run(
                 return child.wait(LOOK)
             except subprocess.TimeoutExpired:
                 continue
-        return None
+        return _hand_over(child) if is_wanted() else None
     finally:
         child.kill()
         child.wait()
+
+
+def _hand_over(child: subprocess.Popen[bytes]) -> int | None:
+    """Tell the child that its time is up; return 0 if it gave what it has, else None."""
+    child.send_signal(signal.SIGXCPU)
+    try:
+        return 0 if child.wait(GRACE) == 0 else None
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _answer(output: BinaryIO) -> Extract:

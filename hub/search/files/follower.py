@@ -49,8 +49,8 @@ def read_next(is_wanted: Callable[[], bool] = lambda: True) -> bool:
     found = _read(waiting, is_wanted)
     if found is None:
         return False
-    if found.reason:
-        logger.info("file not read whole", file=waiting.sha256, reason=found.reason.value)
+    if found.reason not in {Reason.NONE, Reason.KIND}:  # A picture is nothing to tell.
+        logger.warning("file not read whole", file=waiting.sha256, reason=found.reason.value)
     with transaction():
         _keep(waiting.sha256, found)
     return True

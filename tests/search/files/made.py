@@ -60,9 +60,11 @@ def pptx(*texts: str) -> bytes:
 
 def pdf(*pages: str) -> bytes:
     """Return a PDF with a text of lines on each page, in a font that says what is Unicode in it."""
+    used = [character.encode("utf-16-be").hex() for character in sorted(set("".join(pages)))]
     cmap = (
         "/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <0000> <FFFF> "
-        "endcodespacerange 1 beginbfrange <0000> <FFFF> <0000> endbfrange endcmap end"
+        f"endcodespacerange {len(used)} beginbfchar {' '.join(f'<{c}> <{c}>' for c in used)} "
+        "endbfchar endcmap end"
     )
     objects = [
         "<</Type/Catalog/Pages 2 0 R>>",

@@ -163,6 +163,16 @@ def test_a_reader_that_never_ends_is_ended_and_keeps_what_it_had(tmp_path, monke
     assert found == Extract(Reason.CUT, "责任")
 
 
+def test_a_reader_that_waits_for_ever_is_ended_and_keeps_what_it_had(tmp_path, monkeypatch):
+    script = tmp_path / "child.py"
+    endless = _slow(Path(child.__file__).read_text())
+    script.write_text(endless.replace("        pass\n", "        signal.pause()\n"))
+    monkeypatch.setattr(extraction, "CHILD", script)
+    monkeypatch.setattr(extraction, "PATIENCE", 3.0)
+
+    assert read(tmp_path, b"x", "a.txt") == Extract(Reason.CUT, "责任")
+
+
 def _slow(source: str) -> str:
     """Return the child with a reader of texts that never ends."""
     endless = "def _read_text(source):\n    yield '责任'\n    while True:\n        pass\n\n\n"
