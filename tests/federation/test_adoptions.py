@@ -66,10 +66,18 @@ def indexed(node: Flask, profile: Profile) -> tuple[int, int, list[str]]:
         return hit.adopted, hit.effective, list(hit.fit.speaks_for)
 
 
+def is_found_by_miners(node: Flask) -> bool:
+    """Say whether the case on a node is among what fits a unit of another sector."""
+    with node.app_context():
+        miners, seen = Profile(sector="mining"), frozenset({EVERYBODY, MEMBERS})
+        return bool(search.search("", audiences=seen, profile=miners, is_fitting=True).total)
+
+
 def test_a_confirmed_success_elsewhere_is_counted_on_every_node(shared: Federation) -> None:
     everywhere = (shared.alpha, shared.beta, shared.headquarters, shared.partner)
     for node in everywhere:
         indexed(node, Profile())
+        assert is_found_by_miners(node), "of its sector nothing is known"
     report(shared.beta)
     deliver(shared)
     assert [counts(node)[:2] for node in everywhere] == [(0, 0)] * 4, "nobody has accepted it yet"
@@ -82,6 +90,7 @@ def test_a_confirmed_success_elsewhere_is_counted_on_every_node(shared: Federati
         assert quarantined(node) == []
         asker = Profile("branch", "under_15", "concentrated", "power")
         assert indexed(node, asker) == (1, 1, ["worked in 1 unit of your sector"])
+        assert is_found_by_miners(node) is False, "the index has not followed"
 
 
 def test_a_partners_adoption_counts_where_it_may_be_seen(shared: Federation) -> None:
@@ -118,6 +127,7 @@ def test_a_withdrawn_report_lowers_the_count_on_every_node(shared: Federation) -
     deliver(shared)
     decide(shared.alpha, cases.accept)
     shared.sync()
+    assert [counts(node)[:2] for node in (shared.alpha, shared.partner)] == [(1, 1)] * 2
     with shared.alpha.app_context(), transaction():
         feedback = db.session.get_one(Feedback, said)
         cases.receive(children.release(feedback.origin, feedback.entry_id, ()))
