@@ -17,6 +17,7 @@ from hub.identity import access, sessions
 from hub.identity import views as identity_views
 from hub.registry import api as registry_api
 from hub.search import api as search_api
+from hub.search import personal, wording
 from hub.search import views as search_views
 
 
@@ -33,7 +34,8 @@ def create_app(config: Settings | None = None) -> Flask:
     access.init_app(app)
     for views in (cases_views, search_views, identity_views, federation_views, oversight):
         app.register_blueprint(views.blueprint)
-    app.register_blueprint(harvesting_views.blueprint)
+    for views in (harvesting_views, personal, wording):
+        app.register_blueprint(views.blueprint)
     for wire in (oauth, federation_api, repair_api, feeds_views, files_views, metrics):
         app.register_blueprint(wire.blueprint)
     parts = [cases_api.blueprint, search_api.blueprint]

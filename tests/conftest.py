@@ -67,6 +67,8 @@ ON_BOTH = (
     "federation/test_freezing",
     "federation/test_snapshot",
     "search/test_follower",
+    "search/test_suggestions",
+    "search/test_synonyms",
     "test_migrations",
 )
 

@@ -247,7 +247,7 @@ def digest(engine: Engine) -> str:
     It follows the very code that decides it, so that nobody can forget to change it.
     """
     here = Path(__file__).parent
-    names = ("analysis.py", "indexing.py", "engine.py")
+    names = ("analysis.py", "naming.py", "pinyin.py", "pinyin.txt", "indexing.py", "engine.py")
     sources = (*(here / name for name in names), here / "engines" / f"{engine.name}.py")
     parts = [engine.name, engine.version, *(source.read_text() for source in sources)]
     return sha256("\0".join(parts).encode()).hexdigest()[:16]

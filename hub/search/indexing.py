@@ -11,7 +11,7 @@ from sqlalchemy import Row, Select, select
 from hub.cases.fields import CATEGORIES
 from hub.cases.models import Document
 from hub.database import db
-from hub.search import analysis
+from hub.search import analysis, naming
 from hub.search.engine import Indexed
 
 LOCALES = ("zh_CN", "en")  # A category is found by its name in either.
@@ -70,9 +70,10 @@ def _indexed(row: Row[Any], categories: dict[str, str]) -> Indexed:
     parts.pop(row.title, None)
     category = categories.get(row.category, row.category)
     words = analysis.tokens("\n".join([row.title, row.title, *parts, category]))
+    names = naming.Names(row.title, row.unit, naming.tags_of(row.fields.get("tags")))
     return Indexed(
         id=row.id,
-        tokens={"text": words.text, "characters": words.characters},
+        tokens={"text": words.text, "characters": words.characters, **naming.tokens(names)},
         audience=row.audience,
         values={
             "kind": row.kind,

@@ -25,6 +25,8 @@ OPEN = {
     "cases_api.show",
     "cases_api.questions",
     "search_api.find",
+    "search_api.suggestions",
+    "personal.suggestions",
     "feeds.public",
     "feeds.archive",
     "feeds.harvest",

@@ -54,6 +54,11 @@ TASKS = (
         mark("Harvested sources"),
         mark("Repositories and feeds of those who have no node, read into this one"),
     ),
+    (
+        "wording.show",
+        mark("Synonyms"),
+        mark("Words that mean the same, so that who searches for one finds all"),
+    ),
 )
 
 
