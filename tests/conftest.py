@@ -71,6 +71,8 @@ ON_BOTH = (
     "search/files/test_follower",
     "search/test_follower",
     "search/test_saved",
+    "search/test_suggestions",
+    "search/test_synonyms",
     "test_migrations",
 )
 

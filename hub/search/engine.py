@@ -249,6 +249,9 @@ def digest(engine: Engine) -> str:
     here = Path(__file__).parent
     names = (
         "analysis.py",
+        "naming.py",
+        "pinyin.py",
+        "pinyin.txt",
         "indexing.py",
         "fitting.py",
         "places.py",

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hub.search.engine import FACETS, Order
+from hub.search.parts import LONGEST, Boxes
 from hub.search.places import LONGEST as LONGEST_PLACE
-from hub.search.queries import LONGEST
+
+BOXES = ("exact", "without", "in_title", "in_unit")  # Of the form that asks for each by itself.
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,19 @@ class Asked:
         filters = {name: arguments.get(name, "")[:LONGEST_PLACE] for name in FACETS}
         page, order = arguments.get("page", "1"), arguments.get("order", "")
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 8 else 1
+        typed = [arguments.get(name, "")[:LONGEST] for name in ("q", *BOXES)]
         return cls(
-            q=arguments.get("q", "")[:LONGEST],
+            q=Boxes(*typed).query() if any(typed[1:]) else typed[0],
             filters={name: value for name, value in filters.items() if value},
             order=Order(order) if order in set(Order) else Order.RELEVANCE,
             page=max(number, 1),
             fits=arguments.get("fits") == "1",
         )
+
+    @property
+    def boxes(self) -> Boxes:
+        """Return the words as the boxes of the form that asks for each by itself."""
+        return Boxes.of(self.q)
 
     def arguments(self, *, page: int = 1, **changes: Any) -> dict[str, Any]:
         """Return the arguments of the address of a similar search, at its first page.

@@ -12,7 +12,7 @@ from hub.cases.fields import CATEGORIES
 from hub.cases.models import Document
 from hub.database import db
 from hub.registry import names
-from hub.search import analysis, fitting, places
+from hub.search import analysis, fitting, naming, places
 from hub.search.engine import Indexed
 from hub.search.files.texts import tokens_of
 
@@ -78,12 +78,13 @@ def _indexed(row: Row[Any], categories: dict[str, str], node: str) -> Indexed:
     parts.pop(row.title, None)
     category = categories.get(row.category, row.category)
     words = analysis.tokens("\n".join([row.title, row.title, *parts, category]))
+    named = naming.Names(row.title, row.unit, naming.tags_of(row.fields.get("tags")))
     return Indexed(
         id=row.id,
         tokens={
             "text": words.text,
             "characters": words.characters,
-            "names": analysis.tokens("\n".join([row.title, row.unit])).text,
+            **naming.tokens(named),
             **tokens_of(row.attachments),
         },
         audience=row.audience,

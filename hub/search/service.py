@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, Text, bindparam, cast, func, or_, select
+from sqlalchemy import ColumnElement, Row, Text, bindparam, cast, func, not_, or_, select
 
 from hub.cases.models import Document
 from hub.cases.service import readable
@@ -23,19 +23,12 @@ from hub.config import of_this_node
 from hub.database import connection, db
 from hub.identity.models import UNKNOWN, Profile
 from hub.registry import names
-from hub.search import analysis, fitting, indexing
-from hub.search.engine import (
-    FACETS,
-    BrokenIndexError,
-    Facets,
-    Found,
-    Order,
-    Query,
-    Request,
-)
+from hub.search import analysis, fitting, indexing, synonyms
+from hub.search.engine import FACETS, BrokenIndexError, Facets, Found, Order, Query, Request
 from hub.search.errors import FarPageError, LongPageError, LongQueryError
 from hub.search.files.found import found_in_files
 from hub.search.fitting import Fit, Wish
+from hub.search.parts import parts
 from hub.search.queries import LONGEST, Question, understand
 from hub.search.reading import OpenIndex
 from hub.search.snippets import Marker, Part, is_marked
@@ -143,9 +136,10 @@ def search(
 ) -> Results:
     """Find documents that these audiences may read, best first; without words, newest first.
 
-    A run of Chinese is found as it stands. Only when nothing says all that was asked, parts of it
-    count, and the results say so. Whatever is typed is data: nothing in it is an operator but
-    quotation marks, and nothing is an error but its length.
+    A run of Chinese is found as it stands, or in other words for the same. Where nothing says all
+    that was asked, Latin words are taken for pinyin of titles, units and tags; where that finds
+    nothing either, parts count, and the results say so. What is typed is data but for the few
+    signs that `parts` knows, and nothing in it is an error but its length.
 
     :param filters: names of `FACETS` with the value wanted; empty values filter nothing.
     :param profile: of the unit of who asks: what fits it comes first, and each hit says why.
@@ -167,7 +161,7 @@ def search(
     try:
         reader = index.newest()
         if reader is not None:
-            question = understand(text)
+            question = understand(text, synonyms.in_force())
             if text.strip() and not question.says_something:
                 return _nothing(asked)
             return _search(partial(index.search, reader), question, asked)
@@ -182,6 +176,8 @@ def _nothing(asked: Search) -> Results:
 
 def _search(engine: Engine, question: Question, asked: Search) -> Results:
     answer = _ask(engine, question.exact, asked)
+    if not answer.found.total and question.sounded:
+        answer = _ask(engine, question.sounded, asked)
     is_loosened = not answer.found.total and bool(question.loose)
     if is_loosened:
         answer = _ask(engine, question.loose, asked)
@@ -319,14 +315,14 @@ def _more_texts(fields: str) -> Iterator[str]:
 
 def _search_titles(text: str, asked: Search) -> Results:
     """Compare titles in the database, for as long as there is no index."""
-    words = text.split()[:8]
+    found = parts(text)
+    wanted = [part.text for part in found if not part.is_excluded and part.text][:8]
+    unwanted = [part.text for part in found if part.is_excluded and part.text][:8]
     statement = _SHOWN.where(
         readable(asked.audiences),
         *(_COMPARED[name] == value for name, value in asked.filters if name in _COMPARED),
-        *(
-            or_(*(Document.title.contains(form, autoescape=True) for form in _forms(word)))
-            for word in words
-        ),
+        *(_stands_in_title(word) for word in wanted),
+        *(not_(_stands_in_title(word)) for word in unwanted),
     )
     newest = statement.order_by(Document.published_at.desc(), Document.id)
     rows = db.session.execute(newest.limit(asked.per_page).offset(asked.offset))
@@ -343,6 +339,10 @@ _COMPARED: dict[str, Any] = {
     "origin": Document.origin,
     "enterprise": Document.enterprise,
 }
+
+
+def _stands_in_title(word: str) -> ColumnElement[bool]:
+    return or_(*(Document.title.contains(form, autoescape=True) for form in _forms(word)))
 
 
 def _forms(word: str) -> set[str]:

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from markupsafe import escape
 
-from hub.search import analysis
+from hub.search import analysis, writings
 
 LENGTH = 120  # Characters of a snippet.
 LEAST = 60  # Of these, where the text has them.
 BEFORE = 30  # Of these at most before the first mark.
+MOST_MARKED = 50  # Places of each word.
 LOOKED_AT = 4  # Places of each word among which the densest is chosen.
 DOTS = "…"
 
@@ -48,8 +50,8 @@ class Marker:
         folded, places = self._compared(text)
         marked = bytearray(len(text))
         for word in self._words:
-            for start in _finds(folded, word):
-                first, last = places[start], places[start + len(word) - 1]
+            for start, end in islice(writings.places(folded, word), MOST_MARKED):
+                first, last = places[start], places[end - 1]
                 marked[first : last + 1] = b"\1" * (last + 1 - first)
         return tuple(_parts(text, marked))
 
@@ -90,9 +92,13 @@ class Marker:
     def _densest(self, text: str) -> tuple[int, int]:
         """Return how many of the words the best piece of a text holds, and minus where it is."""
         if len(self._words) == 1:
-            place = next(iter(_finds(text, self._words[0], most=1)), None)
-            return (0, 0) if place is None else (1, -place)
-        places = sorted((n, w) for w in self._words for n in _finds(text, w, most=LOOKED_AT))
+            first_place = next(writings.places(text, self._words[0]), None)
+            return (0, 0) if first_place is None else (1, -first_place[0])
+        places = sorted(
+            (start, word)
+            for word in self._words
+            for start, _ in islice(writings.places(text, word), LOOKED_AT)
+        )
         reach = LENGTH - BEFORE
         best, first = (0, 0), 0
         for last, (place, _) in enumerate(places):
@@ -120,25 +126,6 @@ def _plain(text: str) -> str:
     if _SIGN.search(text):
         text = _BETWEEN.sub(" ", _INSIDE.sub("", text))
     return " ".join(text.split())
-
-
-def _finds(text: str, word: str, most: int = 50) -> list[int]:
-    """Return where a word stands in a folded text; a word that is not Chinese only as a whole."""
-    found: list[int] = []
-    whole = not analysis.is_chinese(word)
-    start = text.find(word)
-    while start >= 0 and len(found) < most:
-        if not whole or (_ends(text, start - 1) and _ends(text, start + len(word))):
-            found.append(start)
-        start = text.find(word, start + 1)
-    return found
-
-
-def _ends(text: str, place: int) -> bool:
-    """Say whether a word of another script can't go on at this place."""
-    if not 0 <= place < len(text):
-        return True
-    return not text[place].isalnum() or analysis.is_chinese(text[place])
 
 
 def _parts(text: str, marked: bytearray) -> Iterable[Part]:

@@ -1,29 +1,34 @@
 """The search page."""
 
-from flask import Blueprint, g, render_template, request
+from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from hub.identity import access
 from hub.identity.service import audiences
-from hub.search import places, service
-from hub.search.forms import Asked
+from hub.search import keeping, places, service, spelling
+from hub.search.forms import BOXES, Asked
 
 blueprint = Blueprint("search", __name__, template_folder="templates")
 
 
 @blueprint.get("/search")
 @access.anyone
-def find() -> str:
+def find() -> ResponseReturnValue:
     """Show what one may read: what was asked for, best first, or the newest."""
-    asked = Asked.of(request.args)
+    asked, readers = Asked.of(request.args), audiences(g.actor)
+    if any(name in request.args for name in BOXES):  # One address for each search.
+        return redirect(url_for(".find", **asked.arguments()))
     results = service.search(
         asked.q,
-        audiences=audiences(g.actor),
+        audiences=readers,
         filters=asked.filters,
         order=asked.order,
         page=asked.page,
         profile=g.actor.profile,
         is_fitting=asked.fits,
     )
+    if g.actor.is_signed_in and asked.q and results.hits and not results.is_loosened:
+        keeping.keep(g.actor.person_id, asked.q)
     enterprises = places.enterprise_names(results.facets)
     counted = (results.facets or {}).get("place", [])
     return render_template(
@@ -35,4 +40,5 @@ def find() -> str:
         enterprises=enterprises,
         place_name=places.label,
         places=places.tree(counted, asked.filters.get("place", ""), enterprises),
+        meant=spelling.meant(asked.q, results, audiences=readers, filters=asked.filters),
     )

@@ -29,6 +29,8 @@ OPEN = {
     "cases_api.adoptions",
     "search_api.find",
     "search_api.list_related",
+    "search_api.suggestions",
+    "personal.suggestions",
     "feeds.public",
     "feeds.archive",
     "feeds.harvest",

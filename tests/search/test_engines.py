@@ -111,6 +111,21 @@ def test_traditional_and_simplified_find_each_other(reader):
     assert "area" in find(reader, phrase("責任區"))
 
 
+def test_what_is_excluded_is_not_found_wherever_it_stands_in_the_index(engine, tmp_path):
+    writer = engine.create(tmp_path)
+    texts = {"area": "台账", "task": "责任台账", "long": "责任", "network": "责任台账"}
+    writer.add([make(name, text) for name, text in texts.items()])
+    writer.commit(1)
+    writer.close()
+    opened = engine.open_reader(tmp_path)
+    without = (way("台账"),)
+
+    assert find(opened, Query(all_of=((way("责任"),),), none_of=without)) == ["long"]
+    assert find(opened, Query(none_of=without)) == ["long"]
+    assert len(find(opened, Query(none_of=(way("无此"),)))) == 4
+    opened.close()
+
+
 def test_words_and_numbers_are_found_whole(reader):
     assert find(reader, phrase("5g")) == ["network"]
     assert find(reader, phrase("ＡＩ")) == ["network"]

@@ -60,6 +60,11 @@ TASKS = (
         mark("State of search"),
         mark("How far the index is, and what became of attached files"),
     ),
+    (
+        "wording.show",
+        mark("Synonyms"),
+        mark("Words that mean the same, so that who searches for one finds all"),
+    ),
 )
 
 

@@ -199,7 +199,7 @@ class WhooshReader:
             _asked(request),
             limit=max(request.offset + request.limit, 1),
             filter=_shown(request),
-            mask=query.Or([query.Term("id", str(one)) for one in request.excluded]) or None,
+            mask=_hidden(request),
             groupedby=_grouping() if request.is_counted else None,
             **order,
         )
@@ -245,6 +245,16 @@ def _shown(request: Request) -> Any:
     return query.And(parts)
 
 
+def _hidden(request: Request) -> Any:
+    """Return what may not be found; None when that is nothing.
+
+    whoosh's AndNot lets the first hit through when what is excluded begins with an earlier one.
+    """
+    parts = [query.Term("id", str(one)) for one in request.excluded]
+    parts += [_way(way) for way in request.query.none_of]
+    return query.Or(parts) if parts else None
+
+
 def _one_of(field: str, values: Iterable[str]) -> Any:
     return query.Or([query.Term(field, value) for value in sorted(values)])
 
@@ -252,8 +262,6 @@ def _one_of(field: str, values: Iterable[str]) -> Any:
 def _asked(request: Request) -> Any:
     """Return what scores."""
     asked = request.query
-    if not asked:
-        return query.Every()
     must = [_any(ways) for ways in asked.all_of]
     if asked.any_of:
         must.append(_any(asked.any_of))
@@ -261,11 +269,9 @@ def _asked(request: Request) -> Any:
     if request.is_scored:
         liked = (query.Term("suits", one) for one in request.likes)
         also += [query.ConstantScoreQuery(one, SUITING) for one in liked]
-    found = query.And(must)
+    found = query.And(must) if must else query.Every()
     if also:
         found = query.AndMaybe(found, query.Or(also))
-    if asked.none_of:
-        found = query.AndNot(found, _any(asked.none_of))
     return found
 
 
