@@ -129,10 +129,11 @@ def test_a_file_beyond_all_measure_is_not_opened(tmp_path, monkeypatch):
 
 CHILDREN = {
     "waits": "import time; time.sleep(60)",
-    "fills the memory": "bytearray(3 * 1024**3)",
+    "fills the memory": "bytearray(700 * 1024**2); print('\\nall of it')",
     "fills the disk": "print('\\n' + 'x' * 5_000_000)",
     "dies": "import os; os.abort()",
     "lies": "print('all is well')",
+    "says nothing": "",
 }
 
 
