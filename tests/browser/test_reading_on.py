@@ -123,7 +123,8 @@ def test_a_word_of_an_attached_file_is_found_and_the_file_is_named(
     node, word = nodes["subsidiary-1"], f"亮身份{viewport['width']}"
     _publish_with(node, ("实施方案.docx", docx("前言。", f"每季度开展一次{word}活动。")))
 
-    wait_for(lambda: node.finds(word), "the text of the file to be found")
+    # Until the file is read, cases are found that say a part of it.
+    wait_for(lambda: [hit for hit in node.finds(word) if "file" in hit], "the file to be read")
 
     page = open_as(node, "reader", viewport=viewport)
     _hits(page, node, word)

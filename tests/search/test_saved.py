@@ -1,5 +1,6 @@
 """Searches that somebody keeps: their own, on this node, and what is new in them."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from hub.search.errors import NothingAskedError, SavedNameError, TooManySavedErr
 from hub.search.follower import Follower, follow_once
 from hub.search.forms import Asked
 from hub.search.models import SavedSearch
+from hub.search.reading import OpenIndex
 from tests.factories import make_actor, make_person
 from tests.pages import sign_in, submit
 from tests.search.published import publish, readdress
@@ -133,6 +135,21 @@ def test_the_news_hold_nothing_that_the_reader_may_not_read(mei):
     assert sorted(told) == ["责任区公开做法", "责任区内部做法"]
     readdress(entry_id, None)
     assert news(mei, EVERYBODY, MEMBERS) == [("责任区", ["责任区公开做法"])]
+
+
+def test_the_database_decides_what_is_told_whatever_the_index_says(mei, monkeypatch):
+    keep(mei)
+    publish("责任区内部做法", visibility="group")
+    follow_once()
+    index = of_this_node(OpenIndex)
+    ask = index.search
+
+    def ask_for_all(reader, request):
+        return ask(reader, replace(request, audiences=frozenset({EVERYBODY, MEMBERS})))
+
+    monkeypatch.setattr(index, "search", ask_for_all)
+
+    assert news(mei) == [("责任区", [])]
 
 
 def test_what_says_nothing_finds_nothing_new(mei):

@@ -119,7 +119,7 @@ def _hand_over(child: subprocess.Popen[bytes]) -> int | None:
 
 def _answer(output: BinaryIO) -> Extract:
     output.seek(0)
-    reason, _, text = output.read(OUTPUT).decode(errors="ignore").partition("\n")
-    if reason not in set(Reason):
+    reason, end, text = output.read(OUTPUT).decode(errors="ignore").partition("\n")
+    if not end or reason not in set(Reason):
         return Extract(Reason.DIED)
     return Extract(Reason(reason), text[:MOST])

@@ -4,8 +4,9 @@ import pytest
 from flask import Flask
 
 from hub.cases.follower import sweep_files, tidy_files
+from hub.cases.models import Document
 from hub.config import of_this_node, settings
-from hub.database import db
+from hub.database import db, transaction
 from hub.identity.models import EVERYBODY, MEMBERS
 from hub.search import engine as engines
 from hub.search import service
@@ -138,6 +139,15 @@ def test_a_file_of_a_draft_is_not_read(node):
 
     assert read_all() == 0
     assert known() == {}
+
+
+def test_a_file_of_a_document_that_is_hidden_is_not_read(node):
+    hold(PLAN)
+    entry_id = publish_with("活动方案", ("实施方案.docx", PLAN))
+    with transaction():  # As when an agreement with its enterprise has ended.
+        db.session.get_one(Document, id_of(entry_id)).audience = None
+
+    assert read_all() == 0
 
 
 def test_a_withdrawn_document_is_not_found_by_its_files_and_their_text_is_deleted(node):
