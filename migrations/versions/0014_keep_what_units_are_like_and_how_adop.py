@@ -44,6 +44,7 @@ def upgrade() -> None:
     op.execute(
         "UPDATE document SET replicability ="
         " CASE kind WHEN 'case' THEN 'R1' WHEN 'pilot_lesson' THEN 'R0' ELSE '' END"
+        " WHERE NOT is_harvested AND withdrawn_at IS NULL"
     )
 
 

@@ -249,6 +249,7 @@ KIT = [{"sha256": "0" * 64, "size": 1, "type": "application/pdf", "name": "plan.
 def proven(*reports: Report, **changes: Any) -> str:
     document = {
         "kind": "case",
+        "is_harvested": False,
         "audience": MEMBERS,
         "origin": "https://alpha.test",
         "unit": "Dock",
@@ -273,6 +274,7 @@ def test_a_case_works_at_home_until_another_unit_confirms_it_with_a_kit() -> Non
     assert proven(a_report("Dock")) == "R1", "its own unit proves nothing"
     assert proven(a_report("Hall")) == "R2"
     assert proven(a_report("Hall"), kind="pilot_lesson") == "R0"
+    assert proven(is_harvested=True) == "", "nobody has vouched for it"
 
 
 def test_two_contexts_that_differ_from_home_and_from_each_other_make_it_r3() -> None:

@@ -168,7 +168,8 @@ def test_signs_in_boxes_do_no_harm():
     assert len(Boxes(*["责" * 190] * 5).query()) <= LONGEST
 
 
-@given(TYPED)
+# Without signs of dates: 2“月 is a number and a sign, and 2 月 a month.
+@given(TYPED.filter(lambda text: not set(text) & set("年月")))
 def test_taken_apart_and_put_together_a_query_asks_for_the_same(text):
     again = Boxes.of(text).query()
 

@@ -19,6 +19,8 @@ from hub.database import db
 from hub.identity.models import EVERYBODY, Profile
 from hub.identity.profile import PARTS, parse
 
+# Columns of a document on which its figures rest, beside its adoptions.
+COUNTED_OF = ("kind", "is_harvested", "audience", "origin", "unit", "attachments", "context")
 UNIT = "unit_"  # Before the names of the parts of a profile, in an entry.
 SUITED = dict(zip(PARTS, SUITS, strict=True))  # The field that says for whom, of each part.
 
@@ -85,7 +87,7 @@ def reports_on(document_ids: Collection[UUID]) -> dict[UUID, list[Report]]:
 def figures(document: Mapping[str, Any], reports: Iterable[Report]) -> dict[str, Any]:
     """Return the columns of a document that follow from its adoptions.
 
-    :param document: `kind`, `audience`, `origin`, `unit`, `attachments` and `context`.
+    :param document: what `COUNTED_OF` names.
     """
     counted = _counted(document, reports)
     worked = [report.profile for report in counted if report.worked]
@@ -113,16 +115,13 @@ def recount(position_of: Mapping[UUID, int]) -> None:
     for document in documents:
         if document.audience is None:
             continue  # Counted when it is shown again.
-        before = {name: getattr(document, name) for name in _COUNTED_OF}
+        before = {name: getattr(document, name) for name in COUNTED_OF}
         now = figures(before, reports.get(document.id, ()))
         if any(getattr(document, name) != value for name, value in now.items()):
             document.position = max(document.position, position_of[document.id])
             for name, value in now.items():
                 setattr(document, name, value)
     db.session.flush()
-
-
-_COUNTED_OF = ("kind", "audience", "origin", "unit", "attachments", "context")
 
 
 def _counted(document: Mapping[str, Any], reports: Iterable[Report]) -> list[Report]:
@@ -145,8 +144,8 @@ def _by_part(profiles: Sequence[Profile]) -> dict[str, dict[str, int]]:
 
 
 def _replicability(document: Mapping[str, Any], worked: Sequence[Profile]) -> str:
-    if document["kind"] not in set(Kind):
-        return ""
+    if document["is_harvested"] or document["kind"] not in set(Kind):
+        return ""  # Nobody has vouched for what was harvested.
     if document["kind"] == Kind.PILOT_LESSON:
         return Replicability.PILOT
     if not worked or not document["attachments"]:
