@@ -6,11 +6,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hub.config import of_this_node, settings
 from hub.journal import log
-from hub.search import engine as engines
+from hub.search.coordination import Coordination
 from hub.search.engine import BrokenIndexError
-from hub.search.folder import Folder, is_up_to_date
 from hub.search.follower import build
 from hub.search.reading import OpenIndex
+from hub.search.shelves import shelf_of
 
 
 @click.group()
@@ -31,8 +31,8 @@ def rebuild() -> None:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("Indexing", total=None)
         build(
-            Folder(config.home),
-            engines.choose(config.search_engine),
+            shelf_of(config),
+            Coordination(config.home),
             lambda done, total: progress.update(task, completed=done, total=total),
         )
     _tell()
@@ -45,16 +45,16 @@ def status() -> None:
 
 
 def _tell() -> None:
-    folder = Folder(settings().home)
-    path = folder.current()
+    opened = of_this_node(OpenIndex)
+    index = opened.shelf.current()
     try:
-        reader = of_this_node(OpenIndex).newest()
+        reader = opened.newest()
     except BrokenIndexError:
         reader = None
-    if path is None or reader is None:
+    if index is None or reader is None:
         click.echo("There is no usable index. The running node builds one, or: hub search rebuild")
         return
-    wanted = engines.choose(settings().search_engine)
-    state = "up to date" if is_up_to_date(path, wanted) else "of another version; it is replaced"
-    click.echo(f"{path.name}: {state}")
+    is_right = opened.shelf.is_up_to_date(index)
+    state = "up to date" if is_right else "of another version; it is replaced"
+    click.echo(f"{index.name}: {state}")
     click.echo(f"{reader.count} documents, position {reader.position} of {log.position()}")

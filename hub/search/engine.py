@@ -46,6 +46,14 @@ class BrokenIndexError(HubError):
     message = mark("The search index is damaged and is being rebuilt.")
 
 
+class SearchDownError(HubError):
+    """The server that keeps the index does not answer, or can't do what it was asked just now."""
+
+    status = 503
+    code = "search_down"
+    message = mark("The search server does not answer just now.")
+
+
 class EngineMissingError(HubError):
     """The engine that the settings ask for is not installed."""
 
@@ -177,20 +185,28 @@ class Writer(Protocol):
         """Remove documents; unknown ids do no harm."""
 
     def commit(self, position: int) -> None:
-        """Keep all changes and the position that they lead to: both or neither.
+        """Keep all changes, and the position that they lead to.
 
-        :raises BrokenIndexError: when the files are gone or damaged.
+        Whoever is killed before this returns may have kept changes without the position, never the
+        position without all changes. To make them once more from the old position mends it.
+
+        :raises BrokenIndexError: when the files are gone or damaged, or another writer has taken
+            over.
         """
 
     def close(self) -> None:
         """Let go of the files; what was not committed is lost."""
 
 
-class Engine(Protocol):
-    """A library that can keep an index in a folder."""
+class Named(Protocol):
+    """What makes indexes, by its name and version."""
 
     name: str
     version: str
+
+
+class Engine(Named, Protocol):
+    """A library that can keep an index in a folder."""
 
     def create(self, path: Path) -> Writer:
         """Make an empty index, at position 0, in an empty folder."""
@@ -209,6 +225,60 @@ class Engine(Protocol):
 
     def is_sound(self, path: Path) -> bool:
         """Read the whole index and say whether it is as it was written."""
+
+
+class Index(Protocol):
+    """One index of a node, wherever it is kept; it may be gone or damaged."""
+
+    @property
+    def name(self) -> str:
+        """Return its name, which tells what made it."""
+
+    def exists(self) -> bool:
+        """Say whether there still is anything of it."""
+
+    def is_sound(self) -> bool:
+        """Look at the whole index and say whether it is as it was written."""
+
+    def create(self) -> Writer:
+        """Make it, empty and at position 0."""
+
+    def open_writer(self) -> Writer:
+        """Open it for writing, as its only writer.
+
+        :raises BrokenIndexError: when it is not there, or damaged.
+        """
+
+    def open_reader(self) -> Reader:
+        """Open it for searching.
+
+        :raises BrokenIndexError: when it is not there, or damaged.
+        """
+
+
+class Shelf(Protocol):
+    """Where a node keeps its indexes. One of them is searched; others are being built beside it.
+
+    All that it does may raise SearchDownError where the shelf is on another machine.
+    """
+
+    def stamp(self) -> object:
+        """Return what changes whenever another index takes over; None when there is none."""
+
+    def current(self) -> Index | None:
+        """Return the index that is searched; None when there is none."""
+
+    def new(self) -> Index:
+        """Return an index that is about to be built, under a name of its own."""
+
+    def switch_to(self, index: Index) -> None:
+        """Let an index take over, and delete all others."""
+
+    def sweep(self) -> None:
+        """Delete every index but the current one; only for whoever holds the lock to build."""
+
+    def is_up_to_date(self, index: Index) -> bool:
+        """Say whether an index holds what this version, with this engine, would make."""
 
 
 @cache
@@ -241,13 +311,15 @@ def choose(name: str = "") -> Engine:
     return load(ENGINES[-1])
 
 
-def digest(engine: Engine) -> str:
+def digest(made_by: Named) -> str:
     """Return a name for what an index of this engine holds and how.
 
     It follows the very code that decides it, so that nobody can forget to change it.
     """
     here = Path(__file__).parent
     names = ("analysis.py", "indexing.py", "engine.py")
-    sources = (*(here / name for name in names), here / "engines" / f"{engine.name}.py")
-    parts = [engine.name, engine.version, *(source.read_text() for source in sources)]
+    code = here / "engines" / made_by.name
+    own = sorted(code.glob("*.py")) if code.is_dir() else [code.with_suffix(".py")]
+    sources = (*(here / name for name in names), *own)
+    parts = [made_by.name, made_by.version, *(source.read_text() for source in sources)]
     return sha256("\0".join(parts).encode()).hexdigest()[:16]

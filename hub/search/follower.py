@@ -8,18 +8,20 @@ others, and is moved afterwards.
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
+import structlog
 from sqlalchemy import func, select
 
 from hub.cases.models import Document, public_id
 from hub.config import Settings, of_this_node
 from hub.database import db, transaction
 from hub.journal import log
-from hub.search import engine as engines
 from hub.search import indexing
-from hub.search.engine import BrokenIndexError, Engine, Writer
-from hub.search.folder import FOLLOWING, BusyError, Folder, is_up_to_date
+from hub.search.coordination import FOLLOWING, BusyError, Coordination
+from hub.search.engine import BrokenIndexError, Index, SearchDownError, Shelf, Writer
+from hub.search.shelves import shelf_of
+
+logger = structlog.get_logger()
 
 CURSOR = "search"
 PAGE = 500  # Releases or documents for each commit, or each read.
@@ -31,10 +33,10 @@ class Follower:
     """Brings what is new in the journal into the index."""
 
     def __init__(self, config: Settings) -> None:
-        self.folder = Folder(config.home)
-        self.engine = engines.choose(config.search_engine)
+        self.shelf = shelf_of(config)
+        self.coordination = Coordination(config.home)
         self._lock: int | None = None
-        self._path: Path | None = None
+        self._name = ""  # Of the index that is written.
         self._writer: Writer | None = None
 
     def follow(self) -> int:
@@ -45,7 +47,7 @@ class Follower:
         :raises BusyError: when another process follows.
         """
         if self._lock is None:
-            self._lock = self.folder.lock(FOLLOWING)
+            self._lock = self.coordination.lock(FOLLOWING)
         done = 0
         try:
             writer = self._open()
@@ -53,7 +55,11 @@ class Follower:
                 done += new
         except BrokenIndexError:
             # Deleted or damaged under our hands. The next round finds out and builds another.
-            self.folder.suspect()
+            self.coordination.suspect()
+            self._release()
+        except SearchDownError as error:
+            # What was not committed is made once more when the server is back.
+            logger.warning("index not written", reason=str(error.__cause__ or error))
             self._release()
         return done
 
@@ -66,23 +72,24 @@ class Follower:
 
     def _open(self) -> Writer | None:
         """Return the writer of the current index; None while another process builds one."""
-        path = self.folder.current()
-        if self._writer and path == self._path and not self.folder.take_suspicion():
+        index: Index | None = self.shelf.current()
+        is_same = index is not None and index.name == self._name
+        if self._writer and is_same and not self.coordination.take_suspicion():
             return self._writer
         self._release()
-        if path is None or not self._is_usable(path):
+        if index is None or not self._is_usable(index):
             try:
-                path = build(self.folder, self.engine)
+                index = build(self.shelf, self.coordination)
             except BusyError:
                 return None
-        self._writer = self.engine.open_writer(path)
-        self._path = path
+        self._writer = index.open_writer()
+        self._name = index.name
         return self._writer
 
-    def _is_usable(self, path: Path) -> bool:
-        if not is_up_to_date(path, self.engine) or not self.engine.is_sound(path):
+    def _is_usable(self, index: Index) -> bool:
+        if not self.shelf.is_up_to_date(index) or not index.is_sound():
             return False
-        reader = self.engine.open_reader(path)
+        reader = index.open_reader()
         position = reader.position
         reader.close()
         db.session.rollback()
@@ -91,7 +98,7 @@ class Follower:
     def _release(self) -> None:
         if self._writer:
             self._writer.close()
-        self._writer, self._path = None, None
+        self._writer, self._name = None, ""
 
 
 def follow_once() -> int:
@@ -120,29 +127,31 @@ def _follow_page(writer: Writer) -> int:
     return count
 
 
-def build(folder: Folder, engine: Engine, progress: Progress = lambda done, total: None) -> Path:
+def build(
+    shelf: Shelf, coordination: Coordination, progress: Progress = lambda done, total: None
+) -> Index:
     """Build an index of all documents beside the current one, and let it take over.
 
     Safe while the node runs: its follower goes on with the new index from the position that this
     one was complete at.
 
-    :return: its folder.
+    :return: the index.
     :raises BusyError: when another process builds one.
+    :raises SearchDownError: when it is kept on a server that does not answer.
     """
-    with folder.building():
-        if folder.path.is_dir():
-            folder.sweep()
+    with coordination.building():
+        shelf.sweep()
         db.session.rollback()
         position = log.position()  # Before the documents: what changes meanwhile comes again.
-        path = folder.new(engine)
-        writer = engine.create(path)
+        index = shelf.new()
+        writer = index.create()
         _add_all(writer, progress)
         writer.commit(position)
         writer.close()
-        folder.switch_to(path)
+        shelf.switch_to(index)
     with transaction():
         log.move_cursor(CURSOR, position)
-    return path
+    return index
 
 
 def _add_all(writer: Writer, progress: Progress) -> None:

@@ -23,7 +23,16 @@ from hub.config import of_this_node
 from hub.database import connection, db
 from hub.registry import names
 from hub.search import analysis, indexing
-from hub.search.engine import FACETS, BrokenIndexError, Facets, Found, Order, Query, Request
+from hub.search.engine import (
+    FACETS,
+    BrokenIndexError,
+    Facets,
+    Found,
+    Order,
+    Query,
+    Request,
+    SearchDownError,
+)
 from hub.search.errors import FarPageError, LongPageError, LongQueryError
 from hub.search.queries import LONGEST, Question, understand
 from hub.search.reading import OpenIndex
@@ -44,6 +53,7 @@ class Gap(StrEnum):
     NONE = ""
     LAGGING = "lagging"  # Too much is newer than the index.
     REBUILDING = "rebuilding"  # There is no index; only titles were compared.
+    UNREACHABLE = "unreachable"  # Its server does not answer; only titles were compared.
 
 
 class Hit(NamedTuple):
@@ -148,7 +158,9 @@ def search(
             return _search(partial(index.search, reader), question, asked)
     except BrokenIndexError:
         index.give_up()
-    return _search_titles(text, asked)
+    except SearchDownError:
+        return _search_titles(text, asked, Gap.UNREACHABLE)
+    return _search_titles(text, asked, Gap.REBUILDING)
 
 
 def _nothing(asked: Search) -> Results:
@@ -262,7 +274,7 @@ def _more_texts(fields: str) -> Iterator[str]:
     yield from indexing.texts_of(json.loads(fields))
 
 
-def _search_titles(text: str, asked: Search) -> Results:
+def _search_titles(text: str, asked: Search, gap: Gap) -> Results:
     """Compare titles in the database, for as long as there is no index."""
     words = text.split()[:8]
     statement = _SHOWN.where(
@@ -277,7 +289,7 @@ def _search_titles(text: str, asked: Search) -> Results:
     rows = db.session.execute(newest.limit(asked.per_page).offset(asked.offset))
     marker = Marker(understand(text).exact_marks)
     hits = [_hit(row, 0.0, marker) for row in rows]
-    return Results(hits, asked.page, asked.per_page, None, None, marker, gap=Gap.REBUILDING)
+    return Results(hits, asked.page, asked.per_page, None, None, marker, gap=gap)
 
 
 # The filters that stand for as long as there is no index; the others are put aside.
