@@ -17,6 +17,7 @@ from hub.identity import access, sessions
 from hub.identity import views as identity_views
 from hub.registry import api as registry_api
 from hub.search import api as search_api
+from hub.search import delegated
 from hub.search import views as search_views
 
 
@@ -34,7 +35,7 @@ def create_app(config: Settings | None = None) -> Flask:
     for views in (cases_views, search_views, identity_views, federation_views, oversight):
         app.register_blueprint(views.blueprint)
     app.register_blueprint(harvesting_views.blueprint)
-    for wire in (oauth, federation_api, repair_api, feeds_views, files_views, metrics):
+    for wire in (oauth, federation_api, repair_api, feeds_views, files_views, metrics, delegated):
         app.register_blueprint(wire.blueprint)
     parts = [cases_api.blueprint, search_api.blueprint]
     parts += [receipts_api.blueprint, files_views.programs, registry_api.blueprint]

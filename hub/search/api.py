@@ -146,7 +146,14 @@ def find() -> Response:
         page=asked["page"],
         per_page=asked["per_page"],
     )
-    # Written by hand: dumping ten hits through the schema takes longer than finding them.
+    return respond(results)
+
+
+def respond(results: Results) -> Response:
+    """Answer with what was found, as `ResultsSchema` has it.
+
+    Written by hand: dumping ten hits through the schema takes longer than finding them.
+    """
     return Response(_ENCODER.encode(_answer(results)), content_type="application/json")
 
 

@@ -82,6 +82,7 @@ class Indexed:
     suits: Sequence[str]  # Properties of the units that it is for: see `hub.search.fitting`.
     published_at: int  # Microseconds since 1970.
     confirmed: int  # Adoptions that worked, as far as its readers may know of them.
+    offers: Sequence[str] = ()  # Further audiences: those who read as nodes.
 
     @property
     def rank(self) -> int:

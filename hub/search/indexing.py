@@ -1,6 +1,7 @@
 """What of a document is indexed, and under which words it is found."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from sqlalchemy import Row, Select, select
 
 from hub.cases.fields import CATEGORIES
 from hub.cases.models import Document
+from hub.cases.service.offered import words_of
 from hub.database import db
 from hub.search import analysis
 from hub.search.engine import Indexed
@@ -47,8 +49,9 @@ def read(ids: Sequence[UUID]) -> list[Indexed]:
 
 def prepare(rows: Iterable[Row[Any]]) -> list[Indexed]:
     """Turn rows of `visible` into what the engines keep."""
-    categories = _category_names()
-    return [_indexed(row, categories) for row in rows]
+    categories, rows = _category_names(), list(rows)
+    offers = words_of([row.id for row in rows])
+    return [replace(_indexed(row, categories), offers=offers.get(row.id, ())) for row in rows]
 
 
 def texts_of(fields: Any) -> Iterator[str]:

@@ -15,11 +15,12 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, Text, bindparam, cast, func, or_, select
+from sqlalchemy import ColumnElement, Row, Text, bindparam, cast, func, or_, select
 
 from hub.cases.models import Document
 from hub.cases.service import readable
-from hub.config import of_this_node
+from hub.cases.service.offered import offered
+from hub.config import of_this_node, settings
 from hub.database import connection, db
 from hub.registry import names
 from hub.search import analysis, indexing
@@ -104,6 +105,7 @@ class Search:
     order: Order
     page: int
     per_page: int
+    is_by_node: bool = False  # The audiences are words of `hub.cases.service.offered`.
 
     @property
     def offset(self) -> int:
@@ -128,6 +130,7 @@ def search(
     order: Order = Order.RELEVANCE,
     page: int = 1,
     per_page: int = PER_PAGE,
+    is_by_node: bool = False,
 ) -> Results:
     """Find documents that these audiences may read, best first; without words, newest first.
 
@@ -136,6 +139,7 @@ def search(
     quotation marks, and nothing is an error but its length.
 
     :param filters: names of `FACETS` with the value wanted; empty values filter nothing.
+    :param is_by_node: whether another node asks; its audiences are then the words of a peer.
     :raises LongQueryError: for more than 200 characters.
     :raises LongPageError: for more than 50 hits a page, or none.
     :raises FarPageError: beyond the first 10,000 hits.
@@ -147,7 +151,7 @@ def search(
     if page < 1 or page * per_page > DEEPEST:
         raise FarPageError(field="page", limit=DEEPEST)
     wanted = tuple((name, _storable(filters[name])) for name in FACETS if filters.get(name))
-    asked = Search(frozenset(audiences), wanted, order, page, per_page)
+    asked = Search(frozenset(audiences), wanted, order, page, per_page, is_by_node)
     index = of_this_node(OpenIndex)
     try:
         reader = index.newest()
@@ -204,7 +208,7 @@ def _ask(engine: Engine, query: Query, asked: Search) -> Answer:
             order=asked.order,
         )
         found = engine(request)
-        rows, newest = _rows(found, asked.audiences)
+        rows, newest = _rows(found, asked)
         doubtful = {id_ for id_, _ in found.hits} - rows.keys()
         if newest > found.position and not is_lagging:
             changed = _changed_since(found.position)
@@ -216,7 +220,7 @@ def _ask(engine: Engine, query: Query, asked: Search) -> Answer:
     return Answer(found, rows, is_lagging=True)  # It changes faster than we ask: claim nothing.
 
 
-def _rows(found: Found, audiences: Collection[str]) -> tuple[dict[UUID, Row[Any]], int]:
+def _rows(found: Found, asked: Search) -> tuple[dict[UUID, Row[Any]], int]:
     """Return what is shown of the hits, and the position of the newest document of all.
 
     Hits that are not open to these audiences, or no longer as they were indexed, are left out.
@@ -224,8 +228,11 @@ def _rows(found: Found, audiences: Collection[str]) -> tuple[dict[UUID, Row[Any]
     ids = [id_ for id_, _ in found.hits]
     if not ids:
         return {}, connection().scalar(_NEWEST) or 0
-    values = {"ids": ids, "audiences": list(audiences), "position": found.position}
-    rows = connection().execute(_HYDRATED, values).all()
+    values = {"ids": ids, "audiences": list(asked.audiences), "position": found.position}
+    if asked.is_by_node:
+        rows = connection().execute(_OFFERED, values | {"ours": settings().enterprise}).all()
+    else:
+        rows = connection().execute(_HYDRATED, values).all()
     newest = rows[0].newest if rows else connection().scalar(_NEWEST) or 0
     return {row.id: row for row in rows if row.is_open}, newest
 
@@ -252,15 +259,23 @@ _SHOWN: Any = select(  # In the order of a hit; then where its snippet may come 
 )
 _WIDTH = len(_SHOWN.selected_columns)
 _NEWEST = select(func.max(Document.position))
-# The conditions are computed for the rows found by their keys and not searched by: an index on
-# one of them would tempt SQLite to read thousands of rows to keep ten.
-_HYDRATED = _SHOWN.add_columns(
-    (
-        readable(bindparam("audiences", expanding=True))  # type: ignore[arg-type]
-        & (Document.position <= bindparam("position"))
-    ).label("is_open"),
-    _NEWEST.scalar_subquery().label("newest"),
-).where(Document.id.in_(bindparam("ids", expanding=True)))
+
+
+def _hydrated(is_open: ColumnElement[bool]) -> Any:
+    """Return the statement for the rows of hits, with whether they may be shown.
+
+    The conditions are computed for the rows found by their keys and not searched by: an index on
+    one of them would tempt SQLite to read thousands of rows to keep ten.
+    """
+    return _SHOWN.add_columns(
+        (is_open & (Document.position <= bindparam("position"))).label("is_open"),
+        _NEWEST.scalar_subquery().label("newest"),
+    ).where(Document.id.in_(bindparam("ids", expanding=True)))
+
+
+_ASKED: Any = bindparam("audiences", expanding=True)
+_HYDRATED = _hydrated(readable(_ASKED))
+_OFFERED = _hydrated(offered(_ASKED, bindparam("ours")))
 
 
 def _hit(row: Row[Any], score: float, marker: Marker) -> Hit:
@@ -277,8 +292,13 @@ def _more_texts(fields: str) -> Iterator[str]:
 def _search_titles(text: str, asked: Search, gap: Gap) -> Results:
     """Compare titles in the database, for as long as there is no index."""
     words = text.split()[:8]
+    is_open = (
+        offered(asked.audiences, settings().enterprise)
+        if asked.is_by_node
+        else readable(asked.audiences)
+    )
     statement = _SHOWN.where(
-        readable(asked.audiences),
+        is_open,
         *(_COMPARED[name] == value for name, value in asked.filters if name in _COMPARED),
         *(
             or_(*(Document.title.contains(form, autoescape=True) for form in _forms(word)))

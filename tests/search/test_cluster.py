@@ -292,6 +292,36 @@ def test_whatever_is_typed_is_text(node):
         assert found.gap == Gap.NONE, text
 
 
+def test_counts_over_several_shards_are_exact_when_there_are_many_values(on_cluster, tmp_path):
+    counts = {f"单位{n}": n % 7 + 1 for n in range(300)}
+    writer = on_cluster.create(tmp_path)
+    writer.add(
+        make(f"{unit}-{n}", "支部", unit=unit) for unit, most in counts.items() for n in range(most)
+    )
+    writer.commit(1)
+
+    found = on_cluster.open_reader(tmp_path).search(Request(engines.Query(), ALL))
+
+    expected = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    assert found.facets["unit"] == expected[: engines.MOST_VALUES]
+    assert found.total == sum(counts.values())
+
+
+def test_what_was_sent_before_the_commit_is_shown_to_nobody(on_cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr("hub.search.engines.opensearch.writing.MOST_CHANGES", 1)
+    writer = on_cluster.create(tmp_path)
+    writer.add([make("area")])
+    reader = on_cluster.open_reader(tmp_path)
+
+    assert reader.count == 0
+    name = on_cluster.index(tmp_path).name
+    with on_cluster.connection.asking() as client:
+        kept = client.indices.get_settings(index=name)[name]["settings"]["index"]
+    assert kept["refresh_interval"] == "-1"  # Nor later.
+    writer.commit(1)
+    assert reader.count == 1
+
+
 def test_a_large_batch_is_taken_in_pieces(on_cluster, tmp_path, monkeypatch):
     monkeypatch.setattr("hub.search.engines.opensearch.writing.MOST_CHANGES", 7)
     monkeypatch.setattr("hub.search.engines.opensearch.writing.MOST_BYTES", 2_000)

@@ -72,7 +72,7 @@ def document(indexed: Indexed) -> dict[str, Any]:
         **{name: tokens for name, tokens in indexed.tokens.items() if tokens},
         **indexed.values,
         "id": str(indexed.id),
-        "audience": indexed.audience,
+        "audience": [indexed.audience, *indexed.offers],
         "place": list(indexed.places),
         "suits": list(indexed.suits),
         "published_at": indexed.published_at,
