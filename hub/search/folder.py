@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.search import engine as engines
-from hub.search.engine import BrokenIndexError, Engine, Index, Reader, Writer
+from hub.search.engine import BrokenIndexError, Engine, Reader, Writer
+from hub.search.shelf import Index
 
 POINTER = "current"
 

@@ -18,7 +18,8 @@ from hub.database import db, transaction
 from hub.journal import log
 from hub.search import indexing
 from hub.search.coordination import FOLLOWING, BusyError, Coordination
-from hub.search.engine import BrokenIndexError, Index, SearchDownError, Shelf, Writer
+from hub.search.engine import BrokenIndexError, SearchDownError, Writer
+from hub.search.shelf import Index, Shelf
 from hub.search.shelves import shelf_of
 
 logger = structlog.get_logger()

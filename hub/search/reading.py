@@ -4,7 +4,8 @@ import threading
 
 from hub.config import Settings
 from hub.search.coordination import Coordination
-from hub.search.engine import BrokenIndexError, Found, Index, Reader, Request
+from hub.search.engine import BrokenIndexError, Found, Reader, Request
+from hub.search.shelf import Index
 from hub.search.shelves import shelf_of
 
 KEPT = 256  # Answers of the index that a process keeps for as long as the index stands.

@@ -4,8 +4,8 @@ import importlib
 
 from hub.config import Settings
 from hub.search import engine as engines
-from hub.search.engine import Shelf
 from hub.search.folder import Folder
+from hub.search.shelf import Shelf
 
 
 def shelf_of(config: Settings) -> Shelf:

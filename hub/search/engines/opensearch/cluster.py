@@ -11,11 +11,12 @@ from typing import Any
 
 from hub.config import Settings
 from hub.search import engine as engines
-from hub.search.engine import BrokenIndexError, Found, Index, Request, SearchDownError
+from hub.search.engine import BrokenIndexError, Found, Request, SearchDownError
 from hub.search.engines.opensearch import questions
 from hub.search.engines.opensearch.connection import WRITING, Connection
 from hub.search.engines.opensearch.layout import PLACE, body
 from hub.search.engines.opensearch.writing import OpenSearchWriter
+from hub.search.shelf import Index
 
 _COMMITTED = {"exists": {"field": "audience"}}
 
