@@ -47,7 +47,8 @@ def classpath() -> str:
         if shutil.which(program) is None:
             raise UnavailableError(f"{program} is missing; apt-get install {package}")
     with tempfile.NamedTemporaryFile("r", suffix=".classpath") as file:
-        ask = ["mvn", "-B", "-q", "-f", str(POM), "dependency:build-classpath"]
+        goal = "org.apache.maven.plugins:maven-dependency-plugin:build-classpath"
+        ask = ["mvn", "-B", "-q", "-f", str(POM), goal]  # By its full name: says what it misses.
         told = subprocess.run(
             [*ask, f"-Dmdep.outputFile={file.name}"],
             stdout=subprocess.PIPE,
