@@ -60,7 +60,8 @@ class Follower:
             self._release()
         except SearchDownError as error:
             # What was not committed is made once more when the server is back.
-            logger.warning("index not written", reason=str(error.__cause__ or error))
+            if error.__cause__ is not None:  # Else it was not asked, having failed just before.
+                logger.warning("index not written", reason=str(error.__cause__))
             self._release()
         return done
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 
-from hub.config import of_this_node, settings
+from hub.config import Settings, of_this_node, settings
 from hub.identity.models import EVERYBODY, MEMBERS
 from hub.journal import log
 from hub.search import engine as engines
@@ -27,6 +27,7 @@ from tests.search.test_engines import TEXTS, make
 from tests.search.test_service import HOSTILE
 
 pytestmark = pytest.mark.opensearch
+ORIGINS = ("https://alpha.test", "https://beta.test")
 
 
 class Killed(BaseException):
@@ -47,8 +48,19 @@ def start_again(app: Flask) -> None:
 
 
 def names(cluster_url: str) -> set[str]:
+    """Return the indexes of the nodes of these tests; others may have some here, too."""
+    found: set[str] = set()
+    for origin in ORIGINS:
+        prefix = Cluster(Settings(origin=origin, search_url=cluster_url))._prefix
+        with Connection(cluster_url).asking() as client:
+            found |= set(client.indices.get_alias(index=f"{prefix}-*"))
+    return found
+
+
+def clear(cluster_url: str) -> None:
     with Connection(cluster_url).asking() as client:
-        return set(client.indices.get(index="jingwei-*"))
+        for name in names(cluster_url):
+            client.indices.delete(index=name)
 
 
 @pytest.fixture
@@ -57,8 +69,7 @@ def node(alpha: Flask, cluster_url: str) -> Iterator[Flask]:
     with alpha.app_context():
         yield alpha
         of_this_node(Follower).close()
-    with Connection(cluster_url).asking() as client:
-        client.indices.delete(index="jingwei-*")
+    clear(cluster_url)
 
 
 def total(text: str = "") -> int | None:
@@ -103,8 +114,7 @@ def test_it_finds_and_counts_what_the_index_at_home_does(alpha, cluster_url):
     with alpha.app_context():
         in_cluster = answers()
         of_this_node(Follower).close()
-    with Connection(cluster_url).asking() as client:
-        client.indices.delete(index="jingwei-*")
+    clear(cluster_url)
 
     assert in_cluster == at_home
 
@@ -256,8 +266,7 @@ def test_an_index_deleted_under_the_follower_is_built_again(node, cluster_url):
     publish("责任区")
     follow_once()
     writer = of_this_node(Follower)._writer
-    with Connection(cluster_url).asking() as client:
-        client.indices.delete(index="jingwei-*")
+    clear(cluster_url)
     writer.add([make("late", "迟到的内容")])
     with pytest.raises(BrokenIndexError):
         writer.commit(99)
@@ -273,8 +282,7 @@ def test_an_index_deleted_under_the_follower_is_built_again(node, cluster_url):
 def test_an_index_that_is_gone_is_no_failure(node, cluster_url):
     publish("责任区")
     follow_once()
-    with Connection(cluster_url).asking() as client:
-        client.indices.delete(index="jingwei-*")
+    clear(cluster_url)
 
     assert service.search("责任区", audiences={EVERYBODY}).gap == Gap.REBUILDING
     follow_once()

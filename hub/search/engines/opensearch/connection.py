@@ -37,7 +37,6 @@ class Connection:
             timeout=ASKING,
             max_retries=2,  # On another node, where one can't be connected to.
             pool_maxsize=most,
-            http_compress=True,
         )
         self._rests_until = 0.0
 

@@ -62,7 +62,7 @@ class OpenSearchWriter:
         with self._connection.asking() as client:
             shown = client.indices.refresh(index=self._name, params={"request_timeout": WRITING})
         if shown["_shards"]["failed"]:
-            raise SearchDownError
+            raise SearchDownError from RuntimeError("not all shards show what was written")
         self._send([_lines(PLACE, {"position": position})])
         self.position = position
 
@@ -96,7 +96,7 @@ class OpenSearchWriter:
             if not lines:
                 self._version += 1
                 return
-        raise SearchDownError
+        raise SearchDownError from RuntimeError("the cluster stays too busy")
 
     def _ask(self, lines: Sequence[str]) -> Sequence[str]:
         """Ask for changes once; return those that the cluster was too busy for."""
