@@ -66,6 +66,9 @@ ON_BOTH = (
     "federation/test_digest",
     "federation/test_freezing",
     "federation/test_snapshot",
+    "search/test_delegated.py::test_each_peer",
+    "search/test_delegated.py::test_the_agreement",
+    "search/test_delegated.py::test_without_an_index",
     "search/test_follower",
     "test_migrations",
 )
