@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard hub/translations/*/LC_MESSAGES/*.po hub/*/translations/*/LC_MESSAGES/*.po))
 
-.PHONY: demo test lint type bench sure screenshot pin translations migration set-up clean
+.PHONY: demo test test-opensearch lint type bench sure screenshot pin translations migration set-up clean
 .DELETE_ON_ERROR:
 
 ## Four joined nodes with content under var/demo/, in the foreground; DEMO_PORT moves the first.
@@ -15,6 +15,10 @@ demo: set-up
 ## All tests that this machine allows; the last lines say what was skipped and how to get it.
 test: set-up
 	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+
+## Those that need a cluster of OpenSearch, beside one of three nodes that Maven fetches.
+test-opensearch: set-up
+	$(BIN)/python -m tests.search.cluster $(BIN)/pytest tests/search -m opensearch
 
 lint: set-up
 	$(BIN)/ruff check .

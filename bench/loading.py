@@ -15,7 +15,7 @@ from hub.cases.service import rendering
 from hub.database import db
 from hub.demo.nodes import DemoNode
 from hub.journal import log
-from hub.search.follower import CURSOR
+from hub.search.building import CURSOR
 from tests.live import LiveNode
 
 IN_FILE = 10_000  # Documents: some 30 MB, of the 64 that an import takes.

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -25,10 +24,12 @@ from hub.database import db, transaction
 from hub.demo.nodes import DemoNode
 from hub.identity.models import EVERYBODY, MEMBERS
 from hub.search import engine as engines
+from hub.search.building import build
+from hub.search.coordination import Coordination
 from hub.search.engine import Request
 from hub.search.folder import Folder
-from hub.search.follower import build
 from hub.search.queries import understand
+from hub.search.shelves import shelf_of
 from tests.live import LiveNode, federation
 from tests.search.hostile import QUERIES
 
@@ -124,10 +125,10 @@ def _rebuild(name: str, engine: str) -> Iterator[Measure]:
         nonlocal done
         done = now
 
-    at, cpu = Folder(settings().home), time.process_time()
-    path = build(at, engines.choose(engine), progress)
+    shelf, cpu = Folder(settings().home, engines.choose(engine)), time.process_time()
+    index = build(shelf, Coordination(settings().home), progress)
     taken = time.process_time() - cpu
-    size = sum(file.stat().st_size for file in Path(path).iterdir())
+    size = sum(file.stat().st_size for file in (shelf.path / index.name).iterdir())
     yield Measure(
         f"rebuild_{name}", done / taken, "documents for each second of a core", 2500, is_least=True
     )
@@ -148,9 +149,9 @@ def _alone(node: DemoNode) -> list[float]:
     """Ask the engine in this process: best ten, with all counts."""
     found = []
     with node.opened():
-        path = Folder(settings().home).current()
-        assert path is not None
-        reader = engines.load(path.name.partition("-")[0]).open_reader(path)
+        index = shelf_of(settings()).current()
+        assert index is not None
+        reader = index.open_reader()
         for word, category in _queries():
             filters = (("category", category),) if category else ()
             asked = Request(understand(word).exact, READERS, filters)

@@ -17,7 +17,7 @@ from hub.identity import access, sessions
 from hub.identity import views as identity_views
 from hub.registry import api as registry_api
 from hub.search import api as search_api
-from hub.search import personal, related_views, saved_views, wording
+from hub.search import delegated, personal, related_views, saved_views, wording
 from hub.search import state_views as search_state
 from hub.search import views as search_views
 
@@ -37,7 +37,7 @@ def create_app(config: Settings | None = None) -> Flask:
         app.register_blueprint(views.blueprint)
     for views in (harvesting_views, related_views, saved_views, search_state, personal, wording):
         app.register_blueprint(views.blueprint)
-    for wire in (oauth, federation_api, repair_api, feeds_views, files_views, metrics):
+    for wire in (oauth, federation_api, repair_api, feeds_views, files_views, metrics, delegated):
         app.register_blueprint(wire.blueprint)
     parts = [cases_api.blueprint, search_api.blueprint]
     parts += [receipts_api.blueprint, files_views.programs, registry_api.blueprint]

@@ -33,6 +33,7 @@ class Settings:
     secret_key: str = ""  # Signs cookies; empty means a random one kept in the home folder.
     allow_loopback: bool = False  # Accept plain http peers on this machine.
     search_engine: str = ""  # tantivy or whoosh; empty means the best one available.
+    search_url: str = ""  # Addresses of an OpenSearch cluster, with commas; empty means files here.
     locale: str = "zh_CN"  # Language of pages unless the reader chose: zh_CN or en.
     time_zone: str = "Asia/Shanghai"  # Zone in which times are shown.
     bind: str = ""  # host:port to listen on; empty means the origin's.

@@ -21,6 +21,7 @@ from hub.federation import relay
 from hub.federation.models import Reading
 from hub.federation.protocol import MAX_NODES, ChannelCursor, Standing, parse_cursor
 from hub.federation.standing import Lag
+from hub.journal.granting import granted_channels
 from hub.journal.models import PARTNER, Head, LogItem, Release
 from hub.registry import service as registry
 from hub.registry.models import Peer, PeerKind, PeerState
@@ -43,7 +44,7 @@ def note(caller: registry.Caller, seen: Mapping[str, str]) -> None:
     """
     cursors = {
         name: cursor
-        for name in relay.granted_channels(caller)
+        for name in granted_channels(caller)
         if (cursor := parse_cursor(seen.get(name, "")))
     }
     moved = _moved(caller.id, cursors) if cursors else []
@@ -142,7 +143,7 @@ def _audience(release: Release) -> list[tuple[Peer, Reading | None]]:
 
 def _may_read(peer: Peer, channel: str) -> bool:
     is_let_in = peer.state != PeerState.REGISTERED
-    return is_let_in and channel in relay.granted_channels(registry.caller_of(peer))
+    return is_let_in and channel in granted_channels(registry.caller_of(peer))
 
 
 def lags() -> dict[UUID, Lag]:
@@ -152,7 +153,7 @@ def lags() -> dict[UUID, Lag]:
     found = {}
     for peer in registry.peers():
         if peer.kind in READERS and peer.state != PeerState.REGISTERED:
-            channels = relay.granted_channels(registry.caller_of(peer))
+            channels = granted_channels(registry.caller_of(peer))
             behind = [
                 _behind(peer, heads[name], readings.get((peer.id, name)))
                 for name in channels

@@ -25,6 +25,7 @@ from hub.federation.receiving import Intake
 from hub.federation.sender import Sender
 from hub.identity.access import anyone
 from hub.journal import outbox
+from hub.journal.granting import granted_channels
 from hub.journal.signing import node_keys
 from hub.registry import access, keys
 from hub.registry import service as registry
@@ -70,7 +71,7 @@ def channels() -> Response:
     seconds = min(whole_number("wait", 0), protocol.MAX_WAIT)
     asks = whole_number("checkpoints", 0)
     acknowledgements.note(g.peer, seen)
-    granted = relay.granted_channels(g.peer)
+    granted = granted_channels(g.peer)
     if seconds and granted:
         box, last = outbox.box_of(g.peer.origin), outbox.head_of(g.peer.origin)
         seen[box] = str(protocol.ChannelCursor(*last)) if last else "0"
@@ -79,7 +80,7 @@ def channels() -> Response:
         with turns.left():
             relay.watcher().wait(g.peer.origin, [*granted, box], seen, seconds)
         g.peer = registry.renew(g.peer)
-        granted = relay.granted_channels(g.peer)
+        granted = granted_channels(g.peer)
     if (closure := closing.told_to(g.peer)) is not None:
         return answer({"channels": [], "closure": closure})
     more = {"checkpoints": checkpoints.told(granted)} if asks else {}  # Before the heads.
@@ -227,7 +228,7 @@ def hint() -> Response:
 @access.peer("fed.read")
 def status() -> Response:
     """Say in numbers how this node stands, as far as it concerns the caller."""
-    granted = relay.granted_channels(g.peer)
+    granted = granted_channels(g.peer)
     heads, oldest = relay.heads_of(granted), relay.oldest_of(granted)
     return answer(
         {

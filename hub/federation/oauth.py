@@ -18,11 +18,12 @@ from hub.application import parse
 from hub.config import Settings, of_this_node, settings
 from hub.database import transaction
 from hub.errors import HubError, InvalidError, problem
-from hub.federation import assertions, registration, relay
+from hub.federation import assertions, registration
 from hub.federation.assertions import ClientError, ascii_of
 from hub.federation.client import ASSERTION_TYPE
 from hub.federation.errors import InvitationError
 from hub.identity.access import anyone
+from hub.journal.granting import granted_channels
 from hub.registry import dpop, keys, tokens
 from hub.registry import service as registry
 from hub.registry.errors import ProofOfPossessionError
@@ -244,7 +245,7 @@ def _access_token(client: Client, scope: str) -> str:
         "exp": now + LIFE,
         "jti": str(uuid4()),
         "scope": scope,
-        "channels": relay.granted_channels(caller),
+        "channels": granted_channels(caller),
     }
     return tokens.sign(claims | bound, tokens.ACCESS_TOKEN)
 

@@ -8,7 +8,6 @@ from time import monotonic
 from flask import Flask, current_app
 from sqlalchemy import and_, func, select
 
-from hub import clock
 from hub.config import Settings, of_this_node, settings
 from hub.database import connection, db
 from hub.errors import HubError, NotFoundError, mark
@@ -16,8 +15,8 @@ from hub.federation import agreements
 from hub.federation.directory import introduce
 from hub.federation.items import as_item, read_items, signed_items
 from hub.federation.protocol import ChannelCursor, Item, Page
+from hub.journal.granting import ClosedChannelError, agreed_in, granted_channels
 from hub.journal.models import (
-    DIRECTORY,
     GROUP,
     PUBLIC,
     Head,
@@ -25,18 +24,10 @@ from hub.journal.models import (
     partner_channel,
 )
 from hub.registry import service as registry
-from hub.registry.models import PeerKind, PeerState
+from hub.registry.models import PeerKind
 from hub.registry.service import Caller, live_peers
 
 POLL = 0.05  # Seconds between two looks at the heads while somebody waits.
-
-
-class ClosedChannelError(HubError):
-    """A channel is not open to the caller, or there is none of this name: the two look alike."""
-
-    status = 403
-    code = "closed_channel"
-    message = mark("This channel is not open to you.")
 
 
 class CursorGoneError(HubError):
@@ -58,28 +49,6 @@ class CursorAheadError(HubError):
     status = 409
     code = "cursor_ahead"
     message = mark("This cursor is ahead of the log.")
-
-
-def granted_channels(peer: Caller) -> list[str]:
-    """Return the channels that a peer may read now, decided anew at each request."""
-    if peer.state != PeerState.LIVE:
-        return []
-    if peer.kind in {PeerKind.SUBSIDIARY, PeerKind.SIBLING}:
-        return [DIRECTORY, GROUP, partner_channel(settings().enterprise), PUBLIC]
-    if peer.kind == PeerKind.PARTNER and has_agreement(peer):
-        named = partner_channel(peer.enterprise)
-        return [named, PUBLIC] if peer.shares_public else [named]
-    return []
-
-
-def agreed_in(peer: Caller, channel: str) -> Collection[str]:
-    """Return the categories that a peer may read in a channel; empty means all."""
-    return peer.categories if channel == partner_channel(peer.enterprise) else ()
-
-
-def has_agreement(peer: Caller) -> bool:
-    """Say whether the agreement with a partner is in force."""
-    return peer.agreement_ends_at is not None and clock.now() < peer.agreement_ends_at
 
 
 def open_ingest(peer: Caller, channel: str, authors: Collection[str] = ()) -> None:

@@ -12,9 +12,10 @@ from sqlalchemy import or_, select
 from hub import clock
 from hub.database import db
 from hub.errors import HubError, mark
-from hub.federation import checkpoints, health, omissions, puller, quarantine, relay
+from hub.federation import checkpoints, health, omissions, puller, quarantine
 from hub.federation.protocol import cursor_name, offer_name, parse_cursor
 from hub.federation.quarantine import Held
+from hub.journal.granting import granted_channels
 from hub.journal.models import Cursor
 from hub.registry import service as registry
 from hub.registry.models import Peer, PeerState
@@ -113,7 +114,7 @@ def reads(peer: Peer) -> list[str]:
     """Return the channels that a peer may read here now."""
     if peer.state != PeerState.LIVE:
         return []
-    return relay.granted_channels(registry.caller_of(peer))
+    return granted_channels(registry.caller_of(peer))
 
 
 def _trouble_of(peer: Peer, lag: Lag | None, now: datetime) -> Trouble | None:

@@ -190,11 +190,16 @@ def find() -> Response:
         profile=g.actor.profile,
         is_fitting=asked["fits"] == "1",
     )
-    answer = _answer(results)
+    answer = answer_of(results)
     if asked["fits"] == "1":
         answer["fits"] = g.actor.profile.is_described
     if meant := spelling.meant(asked["q"], results, audiences=readers, filters=filters):
         answer["did_you_mean"] = meant
+    return respond(answer)
+
+
+def respond(answer: dict[str, Any]) -> Response:
+    """Answer in JSON; dumping ten hits through the schema takes longer than finding them."""
     return Response(_ENCODER.encode(answer), content_type="application/json")
 
 
@@ -241,7 +246,8 @@ def _asked(arguments: Schema) -> dict[str, Any]:
     return asked
 
 
-def _answer(results: Results) -> dict[str, Any]:
+def answer_of(results: Results) -> dict[str, Any]:
+    """Return what was found, as `ResultsSchema` has it."""
     answer: dict[str, Any] = {
         "total": results.total,
         "page": results.page,

@@ -5,11 +5,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hub.config import settings
-from hub.search import engine as engines
 from hub.search import standing
+from hub.search.building import build
+from hub.search.coordination import Coordination
 from hub.search.files.extraction import State
-from hub.search.folder import Folder
-from hub.search.follower import build
+from hub.search.shelves import shelf_of
 
 
 @click.group()
@@ -31,8 +31,8 @@ def rebuild() -> None:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("Indexing", total=None)
         build(
-            Folder(config.home),
-            engines.choose(config.search_engine),
+            shelf_of(config),
+            Coordination(config.home),
             lambda done, total: progress.update(task, completed=done, total=total),
         )
     _tell()

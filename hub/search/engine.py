@@ -46,6 +46,14 @@ class BrokenIndexError(HubError):
     message = mark("The search index is damaged and is being rebuilt.")
 
 
+class SearchDownError(HubError):
+    """The server that keeps the index does not answer, or can't do what it was asked just now."""
+
+    status = 503
+    code = "search_down"
+    message = mark("The search server does not answer just now.")
+
+
 class EngineMissingError(HubError):
     """The engine that the settings ask for is not installed."""
 
@@ -74,6 +82,7 @@ class Indexed:
     suits: Sequence[str]  # Properties of the units that it is for: see `hub.search.fitting`.
     published_at: int  # Microseconds since 1970.
     confirmed: int  # Adoptions that worked, as far as its readers may know of them.
+    offers: Sequence[str] = ()  # Further audiences: those who read as nodes.
 
     @property
     def rank(self) -> int:
@@ -177,20 +186,28 @@ class Writer(Protocol):
         """Remove documents; unknown ids do no harm."""
 
     def commit(self, position: int) -> None:
-        """Keep all changes and the position that they lead to: both or neither.
+        """Keep all changes, and the position that they lead to.
 
-        :raises BrokenIndexError: when the files are gone or damaged.
+        Whoever is killed before this returns may have kept changes without the position, never the
+        position without all changes. To make them once more from the old position mends it.
+
+        :raises BrokenIndexError: when the files are gone or damaged, or another writer has taken
+            over.
         """
 
     def close(self) -> None:
         """Let go of the files; what was not committed is lost."""
 
 
-class Engine(Protocol):
-    """A library that can keep an index in a folder."""
+class Named(Protocol):
+    """What makes indexes, by its name and version."""
 
     name: str
     version: str
+
+
+class Engine(Named, Protocol):
+    """A library that can keep an index in a folder."""
 
     def create(self, path: Path) -> Writer:
         """Make an empty index, at position 0, in an empty folder."""
@@ -241,7 +258,7 @@ def choose(name: str = "") -> Engine:
     return load(ENGINES[-1])
 
 
-def digest(engine: Engine) -> str:
+def digest(made_by: Named) -> str:
     """Return a name for what an index of this engine holds and how.
 
     It follows the very code that decides it, so that nobody can forget to change it.
@@ -258,6 +275,8 @@ def digest(engine: Engine) -> str:
         "engine.py",
         "files/texts.py",
     )
-    sources = (*(here / name for name in names), here / "engines" / f"{engine.name}.py")
-    parts = [engine.name, engine.version, *(source.read_text() for source in sources)]
+    code = here / "engines" / made_by.name
+    own = sorted(code.glob("*.py")) if code.is_dir() else [code.with_suffix(".py")]
+    sources = (*(here / name for name in names), *own)
+    parts = [made_by.name, made_by.version, *(source.read_text() for source in sources)]
     return sha256("\0".join(parts).encode()).hexdigest()[:16]

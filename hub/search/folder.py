@@ -1,143 +1,116 @@
-"""Where a node keeps its index: `index/` in its home folder.
+"""Where a node keeps its index unless it has a cluster for it: `index/` in its home folder.
 
 Each index has a folder of its own, named by its engine and the digest of what it holds. The file
 `current` names the one that is searched; replacing it is how a new index takes over, all at once.
 An index may be deleted at any time: the follower builds another.
 """
 
-import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from hub.errors import HubError, mark
 from hub.search import engine as engines
-from hub.search.engine import BrokenIndexError, Engine
+from hub.search.engine import BrokenIndexError, Engine, Reader, Writer
+from hub.search.shelf import Index
 
 POINTER = "current"
-SUSPECT = "suspect"
-BUILDING = "build"  # Lock of whoever builds an index.
-FOLLOWING = "follow"  # Lock of whoever writes to the current one.
 
 
-class BusyError(HubError):
-    """Another process has the index open for writing."""
+@dataclass(frozen=True)
+class FolderIndex:
+    """An index in a folder of its own, of whichever engine made it."""
 
-    status = 409
-    code = "index_busy"
-    message = mark("Another process is writing the search index (%(name)s).")
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def engine_name(self) -> str:
+        return self.name.partition("-")[0]
+
+    @property
+    def engine(self) -> Engine:
+        """Return the engine that made it.
+
+        :raises BrokenIndexError: when its name says nothing, or the engine is not installed.
+        """
+        try:
+            return engines.load(self.engine_name)
+        except engines.EngineMissingError as error:
+            raise BrokenIndexError from error
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def is_sound(self) -> bool:
+        return self.engine.is_sound(self.path)
+
+    def create(self) -> Writer:
+        self.path.mkdir(parents=True, mode=0o700)
+        return self.engine.create(self.path)
+
+    def open_writer(self) -> Writer:
+        return self.engine.open_writer(self.path)
+
+    def open_reader(self) -> Reader:
+        return self.engine.open_reader(self.path)
 
 
 class Folder:
-    """All indexes of one node."""
+    """All indexes of one node that has them in its home folder."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, engine: Engine) -> None:
         self.path = home / "index"
+        self.engine = engine  # Of new indexes.
 
     def stamp(self) -> tuple[int, int] | None:
-        """Return what changes whenever another index takes over; None when there is none."""
         try:
             found = os.stat(self.path / POINTER)
         except OSError:
             return None
         return found.st_mtime_ns, found.st_ino
 
-    def current(self) -> Path | None:
-        """Return the folder of the index that is searched; None when there is none."""
+    def current(self) -> FolderIndex | None:
         try:
             name = (self.path / POINTER).read_text().strip()
         except OSError:
             return None
         path = self.path / name
-        return path if name and path.parent == self.path and path.is_dir() else None
+        return FolderIndex(path) if name and path.parent == self.path and path.is_dir() else None
 
-    def new(self, engine: Engine) -> Path:
-        """Make an empty folder for an index that is about to be built."""
-        name = f"{engine.name}-{engines.digest(engine)}-{secrets.token_hex(3)}"
-        path = self.path / name
-        path.mkdir(parents=True, mode=0o700)
-        return path
+    def new(self) -> FolderIndex:
+        return FolderIndex(self.path / f"{self._of_today}{secrets.token_hex(3)}")
 
-    def switch_to(self, path: Path) -> None:
-        """Let an index take over, and delete all others."""
+    def named(self, name: str) -> FolderIndex:
+        return FolderIndex(self.path / Path(name).name)
+
+    def switch_to(self, index: Index) -> None:
         draft = self.path / f".{POINTER}"
         with draft.open("w") as file:
-            file.write(path.name)
+            file.write(index.name)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self.path / POINTER)
         self.sweep()
 
     def renew(self) -> None:
-        """Let readers open the current index anew, and forget what they remember of it."""
         if (self.path / POINTER).exists():
             os.utime(self.path / POINTER)
 
-    def sweep(self, but: Path | None = None) -> None:
-        """Delete every index but the current one; only for whoever holds the lock to build.
-
-        :param but: another one that stays, since somebody goes on with it.
-        """
-        kept = {self.current(), but}
-        for path in self.path.iterdir():
-            if path.is_dir() and path not in kept:
+    def sweep(self, but: Index | None = None) -> None:
+        kept = {index.name for index in (self.current(), but) if index}
+        for path in self.path.iterdir() if self.path.is_dir() else ():
+            if path.is_dir() and path.name not in kept:
                 shutil.rmtree(path, ignore_errors=True)
 
-    def suspect(self) -> None:
-        """Note that the current index failed a search, so that the follower looks at it."""
-        if self.path.is_dir():
-            (self.path / SUSPECT).touch()
+    def is_up_to_date(self, index: Index) -> bool:
+        return index.name.startswith(self._of_today)
 
-    def take_suspicion(self) -> bool:
-        """Say whether the index failed a search since this was last asked."""
-        try:
-            (self.path / SUSPECT).unlink()
-        except OSError:
-            return False
-        return True
-
-    def lock(self, name: str) -> int:
-        """Take a lock that ends with the process or with closing the descriptor returned.
-
-        :raises BusyError: when another process has it.
-        """
-        # Beside the folder, so that whoever deletes that does not set two writers free.
-        file = self.path.with_name(f"index.{name}.lock")
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            raise BusyError(name=name) from error
-        return descriptor
-
-    @contextmanager
-    def building(self) -> Iterator[None]:
-        """Be the only one who builds an index.
-
-        :raises BusyError: when another process does.
-        """
-        descriptor = self.lock(BUILDING)
-        try:
-            yield
-        finally:
-            os.close(descriptor)
-
-
-def engine_of(path: Path) -> Engine:
-    """Return the engine that made an index.
-
-    :raises BrokenIndexError: when its name says nothing, or the engine is not installed.
-    """
-    try:
-        return engines.load(path.name.partition("-")[0])
-    except engines.EngineMissingError as error:
-        raise BrokenIndexError from error
-
-
-def is_up_to_date(path: Path, engine: Engine) -> bool:
-    """Say whether an index holds what this version, with this engine, would make."""
-    return path.name.startswith(f"{engine.name}-{engines.digest(engine)}-")
+    @property
+    def _of_today(self) -> str:
+        """Return how the names of all indexes begin that hold what this version would make."""
+        return f"{self.engine.name}-{engines.digest(self.engine)}-"

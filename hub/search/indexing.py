@@ -1,6 +1,7 @@
 """What of a document is indexed, and under which words it is found."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from sqlalchemy import Row, Select, select
 
 from hub.cases.fields import CATEGORIES
 from hub.cases.models import Document
+from hub.cases.service.offered import words_of
 from hub.database import db
 from hub.registry import names
 from hub.search import analysis, fitting, naming, places
@@ -56,7 +58,14 @@ def prepare(rows: Iterable[Row[Any]]) -> list[Indexed]:
     """Turn rows of `visible` into what the engines keep."""
     categories, rows = _category_names(), list(rows)
     nodes = names.node_names({row.origin for row in rows})
-    return [_indexed(row, categories, nodes.get(row.origin, row.origin)) for row in rows]
+    offers = words_of([row.id for row in rows])
+    return [
+        replace(
+            _indexed(row, categories, nodes.get(row.origin, row.origin)),
+            offers=offers.get(row.id, ()),
+        )
+        for row in rows
+    ]
 
 
 def texts_of(fields: Any) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""How far a new index is: kept beside it, so that whoever builds it after a stop goes on there."""
+"""How far a new index is: noted, so that whoever builds it after a stop goes on there."""
 
 import json
 import os
@@ -9,10 +9,9 @@ from uuid import UUID
 
 from hub import clock
 from hub.journal import log
-from hub.search.engine import Engine
-from hub.search.folder import Folder, is_up_to_date
+from hub.search.shelf import Index, Shelf
 
-NOTE = "building.json"  # In the folder of an index that is not finished.
+NOTE = "index.building.json"  # In the home folder, wherever the index is.
 OLDEST = timedelta(days=1)  # An older one has more to catch up than to spare.
 
 
@@ -35,47 +34,51 @@ def begin() -> Place:
     return Place(log.position(), clock.now())
 
 
-def keep(path: Path, place: Place) -> None:
-    """Note how far an index is, once that much of it is committed."""
-    values = asdict(place) | {"started_at": place.started_at.isoformat()}
-    draft = path / f".{NOTE}"
-    with draft.open("w") as file:
-        json.dump(values | {"last": str(place.last) if place.last else None}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path / NOTE)
+class Progress:
+    """The note of how far a new index is, which lies beside the folder `index`."""
 
+    def __init__(self, home: Path) -> None:
+        self.file = home / NOTE
 
-def finish(path: Path) -> None:
-    """Forget the place of an index that is complete."""
-    (path / NOTE).unlink(missing_ok=True)
+    def keep(self, index: Index, place: Place) -> None:
+        """Note how far an index is, once that much of it is committed."""
+        values = asdict(place) | {"started_at": place.started_at.isoformat(), "index": index.name}
+        draft = self.file.with_suffix(".draft")
+        with draft.open("w") as file:
+            json.dump(values | {"last": str(place.last) if place.last else None}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self.file)
 
+    def finish(self) -> None:
+        """Forget the place of an index that is complete."""
+        self.file.unlink(missing_ok=True)
 
-def unfinished(folder: Folder, engine: Engine) -> tuple[Path, Place] | None:
-    """Return an index that somebody began to build and that may be gone on with.
+    def unfinished(self, shelf: Shelf) -> tuple[Index, Place] | None:
+        """Return an index that somebody began to build and that may be gone on with.
 
-    It is whole as far as it goes, of this version and engine, and not ahead of the journal, which
-    a backup may have put back.
-    """
-    if not folder.path.is_dir():
+        It is whole as far as it goes, of this version and engine, and not ahead of the journal,
+        which a backup may have put back.
+        """
+        noted = self._read()
+        if noted is None:
+            return None
+        index, current = shelf.named(noted[0]), shelf.current()
+        is_new = current is None or index.name != current.name
+        if is_new and shelf.is_up_to_date(index) and _fits(noted[1]) and index.is_sound():
+            return index, noted[1]
         return None
-    for path in folder.path.iterdir():
-        if path != folder.current() and is_up_to_date(path, engine):
-            place = _read(path / NOTE)
-            if place and _fits(place) and engine.is_sound(path):
-                return path, place
-    return None
+
+    def _read(self) -> tuple[str, Place] | None:
+        try:
+            values = json.loads(self.file.read_text())
+            last = UUID(values["last"]) if values["last"] else None
+            started_at = datetime.fromisoformat(values["started_at"])
+            place = Place(int(values["position"]), started_at, last, int(values["done"]))
+            return str(values["index"]), place
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
 
 def _fits(place: Place) -> bool:
     return place.position <= log.position() and clock.now() - place.started_at < OLDEST
-
-
-def _read(file: Path) -> Place | None:
-    try:
-        values = json.loads(file.read_text())
-        last = UUID(values["last"]) if values["last"] else None
-        started_at = datetime.fromisoformat(values["started_at"])
-        return Place(int(values["position"]), started_at, last, int(values["done"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

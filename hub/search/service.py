@@ -19,12 +19,22 @@ from sqlalchemy import ColumnElement, Row, Text, bindparam, cast, func, not_, or
 
 from hub.cases.models import Document
 from hub.cases.service import readable
-from hub.config import of_this_node
+from hub.cases.service.offered import offered
+from hub.config import of_this_node, settings
 from hub.database import connection, db
 from hub.identity.models import UNKNOWN, Profile
 from hub.registry import names
 from hub.search import analysis, fitting, indexing, synonyms
-from hub.search.engine import FACETS, BrokenIndexError, Facets, Found, Order, Query, Request
+from hub.search.engine import (
+    FACETS,
+    BrokenIndexError,
+    Facets,
+    Found,
+    Order,
+    Query,
+    Request,
+    SearchDownError,
+)
 from hub.search.errors import FarPageError, LongPageError, LongQueryError
 from hub.search.files.found import found_in_files
 from hub.search.fitting import Fit, Wish
@@ -48,6 +58,7 @@ class Gap(StrEnum):
     NONE = ""
     LAGGING = "lagging"  # Too much is newer than the index.
     REBUILDING = "rebuilding"  # There is no index; only titles were compared.
+    UNREACHABLE = "unreachable"  # Its server does not answer; only titles were compared.
 
 
 class Hit(NamedTuple):
@@ -107,6 +118,7 @@ class Search:
     per_page: int
     profile: Profile
     wish: Wish
+    is_by_node: bool  # The audiences are words of `hub.cases.service.offered`.
 
     @property
     def offset(self) -> int:
@@ -133,6 +145,7 @@ def search(
     per_page: int = PER_PAGE,
     profile: Profile = UNKNOWN,
     is_fitting: bool = False,
+    is_by_node: bool = False,
 ) -> Results:
     """Find documents that these audiences may read, best first; without words, newest first.
 
@@ -144,6 +157,7 @@ def search(
     :param filters: names of `FACETS` with the value wanted; empty values filter nothing.
     :param profile: of the unit of who asks: what fits it comes first, and each hit says why.
     :param is_fitting: whether only that is wanted. Without a profile it is no filter.
+    :param is_by_node: whether another node asks; its audiences are then the words of a peer.
     :raises LongQueryError: for more than 200 characters.
     :raises LongPageError: for more than 50 hits a page, or none.
     :raises FarPageError: beyond the first 10,000 hits.
@@ -156,7 +170,7 @@ def search(
         raise FarPageError(field="page", limit=DEEPEST)
     wanted = tuple((name, _storable(filters[name])) for name in FACETS if filters.get(name))
     wish = fitting.wish(profile, is_filter=is_fitting)
-    asked = Search(frozenset(audiences), wanted, order, page, per_page, profile, wish)
+    asked = Search(frozenset(audiences), wanted, order, page, per_page, profile, wish, is_by_node)
     index = of_this_node(OpenIndex)
     try:
         reader = index.newest()
@@ -167,7 +181,9 @@ def search(
             return _search(partial(index.search, reader), question, asked)
     except BrokenIndexError:
         index.give_up()
-    return _search_titles(text, asked)
+    except SearchDownError:
+        return _search_titles(text, asked, Gap.UNREACHABLE)
+    return _search_titles(text, asked, Gap.REBUILDING)
 
 
 def _nothing(asked: Search) -> Results:
@@ -219,7 +235,7 @@ def _ask(engine: Engine, query: Query, asked: Search) -> Answer:
             order=asked.order,
         )
         found = engine(request)
-        rows, newest = _rows(found, asked.audiences)
+        rows, newest = _rows(found, asked)
         doubtful = {id_ for id_, _ in found.hits} - rows.keys()
         if newest > found.position and not is_lagging:
             changed = _changed_since(found.position)
@@ -231,7 +247,7 @@ def _ask(engine: Engine, query: Query, asked: Search) -> Answer:
     return Answer(found, rows, is_lagging=True)  # It changes faster than we ask: claim nothing.
 
 
-def _rows(found: Found, audiences: Collection[str]) -> tuple[dict[UUID, Row[Any]], int]:
+def _rows(found: Found, asked: Search) -> tuple[dict[UUID, Row[Any]], int]:
     """Return what is shown of the hits, and the position of the newest document of all.
 
     Hits that are not open to these audiences, or no longer as they were indexed, are left out.
@@ -239,8 +255,11 @@ def _rows(found: Found, audiences: Collection[str]) -> tuple[dict[UUID, Row[Any]
     ids = [id_ for id_, _ in found.hits]
     if not ids:
         return {}, connection().scalar(_NEWEST) or 0
-    values = {"ids": ids, "audiences": list(audiences), "position": found.position}
-    rows = connection().execute(_HYDRATED, values).all()
+    values = {"ids": ids, "audiences": list(asked.audiences), "position": found.position}
+    if asked.is_by_node:
+        rows = connection().execute(_OFFERED, values | {"ours": settings().enterprise}).all()
+    else:
+        rows = connection().execute(_HYDRATED, values).all()
     newest = rows[0].newest if rows else connection().scalar(_NEWEST) or 0
     return {row.id: row for row in rows if row.is_open}, newest
 
@@ -273,15 +292,23 @@ _SHOWN: Any = select(  # In the order of a hit; then where its snippet may come 
 )
 _WIDTH = len(_SHOWN.selected_columns)
 _NEWEST = select(func.max(Document.position))
-# The conditions are computed for the rows found by their keys and not searched by: an index on
-# one of them would tempt SQLite to read thousands of rows to keep ten.
-_HYDRATED = _SHOWN.add_columns(
-    (
-        readable(bindparam("audiences", expanding=True))  # type: ignore[arg-type]
-        & (Document.position <= bindparam("position"))
-    ).label("is_open"),
-    _NEWEST.scalar_subquery().label("newest"),
-).where(Document.id.in_(bindparam("ids", expanding=True)))
+
+
+def _hydrated(is_open: ColumnElement[bool]) -> Any:
+    """Return the statement for the rows of hits, with whether they may be shown.
+
+    The conditions are computed for the rows found by their keys and not searched by: an index on
+    one of them would tempt SQLite to read thousands of rows to keep ten.
+    """
+    return _SHOWN.add_columns(
+        (is_open & (Document.position <= bindparam("position"))).label("is_open"),
+        _NEWEST.scalar_subquery().label("newest"),
+    ).where(Document.id.in_(bindparam("ids", expanding=True)))
+
+
+_ASKED: Any = bindparam("audiences", expanding=True)
+_HYDRATED = _hydrated(readable(_ASKED))
+_OFFERED = _hydrated(offered(_ASKED, bindparam("ours")))
 
 
 def _hit(row: Row[Any], score: float, marker: Marker, asked: Search) -> Hit:
@@ -313,13 +340,18 @@ def _more_texts(fields: str) -> Iterator[str]:
     yield from indexing.texts_of(json.loads(fields))
 
 
-def _search_titles(text: str, asked: Search) -> Results:
+def _search_titles(text: str, asked: Search, gap: Gap) -> Results:
     """Compare titles in the database, for as long as there is no index."""
     found = parts(text)
     wanted = [part.text for part in found if not part.is_excluded and part.text][:8]
     unwanted = [part.text for part in found if part.is_excluded and part.text][:8]
+    is_open = (
+        offered(asked.audiences, settings().enterprise)
+        if asked.is_by_node
+        else readable(asked.audiences)
+    )
     statement = _SHOWN.where(
-        readable(asked.audiences),
+        is_open,
         *(_COMPARED[name] == value for name, value in asked.filters if name in _COMPARED),
         *(_stands_in_title(word) for word in wanted),
         *(not_(_stands_in_title(word)) for word in unwanted),
@@ -328,7 +360,7 @@ def _search_titles(text: str, asked: Search) -> Results:
     rows = db.session.execute(newest.limit(asked.per_page).offset(asked.offset))
     marker = Marker(understand(text).exact_marks)
     hits = [_hit(row, 0.0, marker, asked) for row in rows]
-    return Results(hits, asked.page, asked.per_page, None, None, marker, gap=Gap.REBUILDING)
+    return Results(hits, asked.page, asked.per_page, None, None, marker, gap=gap)
 
 
 # The filters that stand for as long as there is no index; the others are put aside.

@@ -3,18 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from sqlalchemy import func, select
 
 from hub import clock
-from hub.config import of_this_node, settings
+from hub.config import of_this_node
 from hub.database import db
 from hub.journal import log
 from hub.journal.models import Release
-from hub.search import engine as engines
-from hub.search.engine import BrokenIndexError, Reader
-from hub.search.folder import Folder, is_up_to_date
+from hub.search.engine import BrokenIndexError, SearchDownError
 from hub.search.models import FileText
 from hub.search.reading import OpenIndex
 
@@ -23,7 +20,7 @@ from hub.search.reading import OpenIndex
 class Standing:
     """What is searched at this moment."""
 
-    name: str  # Of the folder of the index.
+    name: str  # Of the index.
     engine: str
     is_up_to_date: bool  # Whether this version would make it as it is.
     documents: int
@@ -39,15 +36,17 @@ class Standing:
 
 def standing() -> Standing | None:
     """Return how the index stands; None while there is none that can be used."""
-    path = Folder(settings().home).current()
-    reader = _reader()
-    if path is None or reader is None:
+    shelf = of_this_node(OpenIndex).shelf
+    try:
+        index, reader = shelf.current(), of_this_node(OpenIndex).newest()
+    except (BrokenIndexError, SearchDownError):
         return None
-    wanted = engines.choose(settings().search_engine)
+    if index is None or reader is None:
+        return None
     return Standing(
-        name=path.name,
-        engine=_engine_name(path),
-        is_up_to_date=is_up_to_date(path, wanted),
+        name=index.name,
+        engine=index.engine_name,
+        is_up_to_date=shelf.is_up_to_date(index),
         documents=reader.count,
         position=reader.position,
         last=log.position(),
@@ -61,17 +60,6 @@ def files_by_state() -> Mapping[str, int]:
         select(FileText.state, func.count().label("number")).group_by(FileText.state)
     )
     return {row.state: row.number for row in rows}
-
-
-def _reader() -> Reader | None:
-    try:
-        return of_this_node(OpenIndex).newest()
-    except BrokenIndexError:
-        return None
-
-
-def _engine_name(path: Path) -> str:
-    return path.name.partition("-")[0]
 
 
 def _waits(position: int) -> timedelta:

@@ -15,10 +15,12 @@ from flask import Flask
 from hub import clock
 from hub.config import of_this_node, settings
 from hub.identity.models import EVERYBODY
+from hub.search import building, progress, service
 from hub.search import engine as engines
-from hub.search import follower, progress, service
-from hub.search.folder import Folder
-from hub.search.follower import Follower, build, follow_once
+from hub.search.coordination import Coordination
+from hub.search.folder import Folder, FolderIndex
+from hub.search.follower import Follower, follow_once
+from hub.search.shelf import Index
 from tests.search.published import publish, readdress
 
 DOCUMENTS = 9
@@ -37,8 +39,8 @@ class Killed(BaseException):
 
 @pytest.fixture
 def node(alpha: Flask, monkeypatch):
-    monkeypatch.setattr(follower, "PAGE", 2)
-    monkeypatch.setattr(follower, "PAGES", 2)
+    monkeypatch.setattr(building, "PAGE", 2)
+    monkeypatch.setattr(building, "PAGES", 2)
     with alpha.app_context():
         for number in range(DOCUMENTS):
             publish(f"责任区{number}")
@@ -47,14 +49,24 @@ def node(alpha: Flask, monkeypatch):
         of_this_node(Follower).close()
 
 
-def folder() -> Folder:
-    return Folder(settings().home)
+def folder(engine: str = "") -> Folder:
+    return Folder(settings().home, engines.choose(engine))
+
+
+def note() -> Path:
+    return settings().home / progress.NOTE
+
+
+def build(
+    tell: Callable[[int, int], None] = lambda done, total: None, engine: str = ""
+) -> FolderIndex:
+    return building.build(folder(engine), Coordination(settings().home), tell)
 
 
 def build_and_note() -> list[int]:
     """Build an index; return how many documents were done after each page."""
     seen: list[int] = []
-    build(folder(), engines.choose(), lambda done, total: seen.append(done))
+    build(lambda done, total: seen.append(done))
     return seen
 
 
@@ -72,7 +84,7 @@ def _killing_after(pages: int) -> Callable[[int, int], None]:
 def kill_after(pages: int) -> None:
     """Begin to build an index and be killed after so many pages."""
     with pytest.raises(Killed):
-        build(folder(), engines.choose(), _killing_after(pages))
+        build(_killing_after(pages))
     gc.collect()  # With the process its lock on the index would be gone.
 
 
@@ -92,16 +104,15 @@ def test_the_next_builder_goes_on_after_what_was_committed(node):
 
 @files_end_with_their_process
 def test_with_the_other_engine_too(node):
-    engine = engines.load("whoosh")
     with pytest.raises(Killed):
-        build(folder(), engine, _killing_after(3))
+        build(_killing_after(3), "whoosh")
     gc.collect()
     seen: list[int] = []
 
-    path = build(folder(), engine, lambda done, total: seen.append(done))
+    index = build(lambda done, total: seen.append(done), "whoosh")
 
     assert seen == [6, 8, 9]
-    reader = engine.open_reader(path)
+    reader = index.open_reader()
     assert reader.count == DOCUMENTS
     reader.close()
 
@@ -109,16 +120,18 @@ def test_with_the_other_engine_too(node):
 def test_what_was_committed_and_not_noted_is_not_doubled(node, monkeypatch):
     noted = []
 
-    def keep_once(path: Path, place: progress.Place) -> None:
+    keep = progress.Progress.keep
+
+    def keep_once(self: progress.Progress, index: Index, place: progress.Place) -> None:
         if noted:
             raise Killed
         noted.append(place)
-        progress.keep(path, place)
+        keep(self, index, place)
 
     with monkeypatch.context() as patched:
-        patched.setattr(follower, "keep", keep_once)
+        patched.setattr(progress.Progress, "keep", keep_once)
         with pytest.raises(Killed):
-            build(folder(), engines.choose())
+            build()
     gc.collect()
 
     assert build_and_note() == [2, 4, 6, 8, 9]
@@ -150,12 +163,14 @@ def test_nothing_is_left_of_what_was_unfinished(node):
     kill_after(3)
     build_and_note()
 
-    assert [path for path in folder().path.iterdir() if path.is_dir()] == [folder().current()]
-    assert not (folder().current() / progress.NOTE).exists()
+    current = folder().current().path
+    assert [path for path in folder().path.iterdir() if path.is_dir()] == [current]
+    assert not note().exists()
 
 
 def _unfinished() -> Any:
-    [path] = [p for p in folder().path.iterdir() if p.is_dir() and p != folder().current()]
+    current = folder().current().path
+    [path] = [p for p in folder().path.iterdir() if p.is_dir() and p != current]
     return path
 
 
@@ -165,12 +180,11 @@ def _spoil_version() -> None:
 
 
 def _spoil_position() -> None:
-    note = _unfinished() / progress.NOTE
-    note.write_text(json.dumps(json.loads(note.read_text()) | {"position": 10_000}))
+    note().write_text(json.dumps(json.loads(note().read_text()) | {"position": 10_000}))
 
 
 def _spoil_note() -> None:
-    (_unfinished() / progress.NOTE).write_text('{"last": 3')
+    note().write_text('{"last": 3')
 
 
 def _spoil_files() -> None:
@@ -206,7 +220,7 @@ def test_killed_at_any_line_nothing_is_doubled_or_lost(node):
 
 
 def _traced(see: Any) -> None:
-    ours = {follower.__file__, progress.__file__, sys.modules["hub.search.folder"].__file__}
+    ours = {building.__file__, progress.__file__, sys.modules["hub.search.folder"].__file__}
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
         # A lock ends with its process; here it would outlive it.
@@ -219,7 +233,7 @@ def _traced(see: Any) -> None:
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        build(folder(), engines.choose())
+        build()
     finally:
         sys.settrace(before)
 

@@ -11,8 +11,8 @@ from hub import clock
 from hub.config import of_this_node, settings
 from hub.search.cli import search
 from hub.search.files.follower import read_next
-from hub.search.folder import Folder
 from hub.search.follower import Follower, follow_once
+from hub.search.shelves import shelf_of
 from tests.search.files.attached import hold, publish_with
 from tests.search.files.made import docx
 from tests.search.published import publish
@@ -45,13 +45,13 @@ def test_status_says_when_there_is_no_index(node):
 
 
 def test_rebuild_puts_a_new_index_in_place_of_the_old(node):
-    before = Folder(settings().home).current()
+    before = shelf_of(settings()).current()
     publish("责任区第二篇")
 
     told = run("rebuild")
 
     assert "2 documents, position 4 of 4" in told
-    assert Folder(settings().home).current() != before
+    assert shelf_of(settings()).current() != before
     assert not before.exists()
     assert follow_once() == 0
 

@@ -62,9 +62,15 @@ def make(name: str, text: str | None = None, **changes: Any) -> Indexed:
     return Indexed(**(indexed | changes))
 
 
-@pytest.fixture(params=engines.ENGINES)
+@pytest.fixture(params=[*engines.ENGINES, pytest.param("opensearch", marks=pytest.mark.opensearch)])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    return engines.load(request.param)
+    if request.param in engines.ENGINES:
+        return engines.load(request.param)
+    on_cluster: Engine = request.getfixturevalue("on_cluster")
+    return on_cluster
+
+
+in_files = pytest.mark.parametrize("engine", engines.ENGINES, indirect=True)
 
 
 @pytest.fixture
@@ -342,6 +348,7 @@ def test_an_index_is_opened_again_where_it_was(engine, writer, tmp_path):
     again.close()
 
 
+@in_files
 def test_a_second_writer_fails_at_once(engine, writer, tmp_path):
     with pytest.raises(BrokenIndexError):
         engine.open_writer(tmp_path)
@@ -355,6 +362,7 @@ def test_a_folder_without_an_index_is_broken(engine, tmp_path):
     assert not engine.is_sound(tmp_path)
 
 
+@in_files
 def test_damage_is_noticed(engine, writer, tmp_path):
     writer.delete([name_of("task")])
     writer.commit(8)

@@ -10,9 +10,11 @@ from hub.identity.models import EVERYBODY
 from hub.journal import log
 from hub.search import engine as engines
 from hub.search import service
+from hub.search.building import CURSOR, build
+from hub.search.coordination import BusyError, Coordination
 from hub.search.engine import BrokenIndexError
-from hub.search.folder import BusyError, Folder
-from hub.search.follower import CURSOR, Follower, build, follow_once
+from hub.search.follower import Follower, follow_once
+from hub.search.shelves import shelf_of
 from tests.search.published import publish, readdress, revise
 
 
@@ -118,22 +120,22 @@ def test_killed_in_mid_build_the_old_index_serves_and_the_new_one_is_gone_on_wit
 ):
     publish("责任区")
     follow_once()
-    folder = Folder(settings().home)
-    before = folder.current()
+    shelf, coordination = shelf_of(settings()), Coordination(settings().home)
+    before = shelf.current()
 
     def die(path: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(folder, "switch_to", die)
+        patched.setattr(shelf, "switch_to", die)
         with pytest.raises(Killed):
-            build(folder, engines.choose())
-    assert folder.current() == before
+            build(shelf, coordination)
+    assert shelf.current() == before
     assert total("责任区") == 1
-    build(folder, engines.choose())
+    build(shelf, coordination)
 
-    assert folder.current() != before
-    assert len([path for path in folder.path.iterdir() if path.is_dir()]) == 1
+    assert shelf.current() != before
+    assert len([path for path in (settings().home / "index").iterdir() if path.is_dir()]) == 1
 
 
 def test_the_follower_goes_on_in_an_index_that_was_built_beside_it(node):
@@ -141,7 +143,7 @@ def test_the_follower_goes_on_in_an_index_that_was_built_beside_it(node):
     follow_once()
     done: list[tuple[int, int]] = []
 
-    build(Folder(settings().home), engines.choose(), lambda *seen: done.append(seen))
+    build(shelf_of(settings()), Coordination(settings().home), lambda *seen: done.append(seen))
     publish("责任区第二篇")
     follow_once()
 
@@ -198,14 +200,14 @@ def test_an_index_of_another_version_serves_until_the_new_one_is_ready(node, mon
     publish("责任区")
     follow_once()
     start_again(node)
-    folder = Folder(settings().home)
-    before = folder.current()
+    shelf = shelf_of(settings())
+    before = shelf.current()
     monkeypatch.setattr(engines, "digest", lambda engine: "0123456789abcdef")
 
     assert total("责任区") == 1
     follow_once()
 
-    assert folder.current() != before
+    assert shelf.current() != before
     assert total("责任区") == 1
 
 
@@ -228,7 +230,7 @@ def test_a_failed_search_makes_the_follower_look(node, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(type(reader), "search", fail)
         assert service.search("责任区", audiences={EVERYBODY}).gap == "rebuilding"
-    for path in index.folder.current().glob("*.term"):
+    for path in index.shelf.current().path.glob("*.term"):
         content = path.read_bytes()
         path.unlink()  # A file is never written over while it may be mapped into memory.
         path.write_bytes(content[:-20])

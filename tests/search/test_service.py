@@ -317,5 +317,5 @@ def test_both_engines_find_the_same(node, library):
     node.extensions["hub.settings"] = replace(settings(), search_engine="whoosh")
     follow_once()
 
-    assert of_this_node(service.OpenIndex).folder.current().name.startswith("whoosh-")
+    assert of_this_node(service.OpenIndex).shelf.current().name.startswith("whoosh-")
     assert [(titles(t, COLLEAGUES), search(t, COLLEAGUES).facets) for t in asked] == first

@@ -149,7 +149,7 @@ def test_odd_input_suggests_nothing_wrong(library, text):
 
 
 def test_without_an_index_there_are_none(library):
-    (of_this_node(OpenIndex).folder.path / "current").unlink()
+    (of_this_node(OpenIndex).shelf.path / "current").unlink()
 
     assert texts("责") == []
 

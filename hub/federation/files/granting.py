@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 
 from hub.database import db
 from hub.errors import NotFoundError
-from hub.federation import agreements, relay
+from hub.federation import agreements
+from hub.journal.granting import agreed_in, granted_channels
 from hub.journal.models import PUT, Entry, EntryFile, Live, LogItem, Release
 from hub.media.errors import OtherHashError, OtherSizeError
 from hub.media.service import Received
@@ -42,7 +43,7 @@ def readable(caller: Caller, via: str, sha256: str) -> Named:
     is_offered = exists().where(
         LogItem.position == Release.position, LogItem.channel == Release.channel
     )
-    is_read = and_(Release.channel.in_(relay.granted_channels(caller)), is_offered)
+    is_read = and_(Release.channel.in_(granted_channels(caller)), is_offered)
     named = _find(via, sha256, or_(Release.iss == caller.origin, is_read))
     if not _is_agreed(caller, via, named.entry_digest):
         raise NotFoundError
@@ -56,7 +57,7 @@ def _is_agreed(caller: Caller, via: str, entry_digest: str) -> bool:
         select(Release.channel).where(Release.digest == via).limit(1)
     ).one()
     text = db.session.scalar(select(Entry.payload).where(Entry.digest == entry_digest))
-    agreed = relay.agreed_in(caller, channel)
+    agreed = agreed_in(caller, channel)
     return text is not None and agreements.covers_text(agreed, channel, text)
 
 

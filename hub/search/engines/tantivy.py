@@ -103,7 +103,8 @@ class TantivyWriter:
     def add(self, documents: Iterable[Indexed]) -> None:
         for document in documents:
             fields: dict[str, Any] = {**document.tokens, **document.values}
-            fields["id"], fields["audience"] = str(document.id), document.audience
+            fields["id"] = str(document.id)
+            fields["audience"] = [document.audience, *document.offers]
             fields["place"], fields["suits"] = list(document.places), list(document.suits)
             fields["published_at"], fields["rank"] = document.published_at, document.rank
             # With the schema: without it, a whole number becomes a field of another type, and

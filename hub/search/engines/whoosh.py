@@ -57,7 +57,8 @@ def _schema() -> Any:
             name: fields.TEXT(analyzer=SpaceSeparatedTokenizer(), phrase=name != "characters")
             for name in FIELDS
         },
-        **{name: fields.ID(sortable=True) for name in (*SINGLE, "audience")},
+        **{name: fields.ID(sortable=True) for name in SINGLE},
+        audience=fields.KEYWORD(analyzer=RegexTokenizer(r"[^\n]+")),
         place=fields.KEYWORD(analyzer=RegexTokenizer(r"[^\n]+")),
         suits=fields.KEYWORD,
         published_at=fields.NUMERIC(int, bits=64, sortable=True),
@@ -108,7 +109,7 @@ class WhooshWriter:
         for document in documents:
             self._writer.add_document(
                 id=str(document.id),
-                audience=document.audience,
+                audience="\n".join([document.audience, *document.offers]),
                 place="\n".join(document.places),
                 suits=" ".join(document.suits),
                 published_at=document.published_at,

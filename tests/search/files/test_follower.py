@@ -8,14 +8,15 @@ from hub.cases.models import Document
 from hub.config import of_this_node, settings
 from hub.database import db, transaction
 from hub.identity.models import EVERYBODY, MEMBERS
-from hub.search import engine as engines
 from hub.search import service
+from hub.search.building import build
+from hub.search.coordination import Coordination
 from hub.search.files import follower as files
 from hub.search.files.extraction import Extract, Reason
-from hub.search.folder import Folder
-from hub.search.follower import Follower, build, follow_once
+from hub.search.follower import Follower, follow_once
 from hub.search.models import FileText
 from hub.search.service import Hit
+from hub.search.shelves import shelf_of
 from hub.search.snippets import as_html
 from tests.search.files import made
 from tests.search.files.attached import hold, publish_with
@@ -239,7 +240,7 @@ def test_what_is_read_while_another_index_is_built_is_found_in_that(node, monkey
         read_all()
         follow_once()
 
-    build(Folder(settings().home), engines.choose(), read_meanwhile)
+    build(shelf_of(settings()), Coordination(settings().home), read_meanwhile)
     follow_once()
 
     assert len(find("亮身份")) == 1
