@@ -73,16 +73,16 @@ def explain(context: Context, profile: Profile) -> Fit:
         said, own = _of(context, "suits", part), _of(context, "own", part)
         if not (said or own or worked):
             continue
-        is_alike = not said and own in peers
-        if said and not set(peers) & set(said):
+        is_for = bool(set(peers) & set(said)) if said else own in peers
+        if said and not is_for:
             speaks_against.append(_meant_for(part, code, said))
         elif said:
             speaks_for.append(_made_for(part))
-        elif is_alike:
+        elif is_for:
             speaks_for.append(_same(part, code, own))
         elif own and not worked:
             speaks_against.append(_other(part))
-        if worked and (part == "level" or not is_alike):  # Enough for one line.
+        if worked and (part == "level" or not is_for):  # Enough for one line.
             speaks_for.append(_worked(part, worked))
     return Fit(speaks_for, speaks_against)
 

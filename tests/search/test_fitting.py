@@ -88,6 +88,11 @@ def test_branches_of_any_name_are_peers() -> None:
             (["worked in 1 unit of your sector"], []),
             (["1 个同行业单位采纳见效"], []),
         ),
+        (
+            {"suits": {"size": ["under_15"]}, "worked": {"size": {"under_15": 4}}},
+            (["made for units of this size"], []),
+            (["适用于同等规模"], []),
+        ),
         ({}, ([], []), ([], [])),
     ],
 )
