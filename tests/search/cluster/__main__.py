@@ -2,8 +2,8 @@
 
     python -m tests.search.cluster pytest tests/search
 
-The command finds the cluster's addresses in HUB_TEST_OPENSEARCH_URL. Where Java, Maven or the
-repository that Maven reads from are missing, this says so loudly and ends well.
+The command finds the cluster's addresses in HUB_TEST_OPENSEARCH_URL. Where Java or Maven are
+missing, or Maven can't fetch what is needed, this says so loudly and ends well.
 """
 
 import json
@@ -27,11 +27,10 @@ from tests.servers import memory
 POM = Path(__file__).with_name("pom.xml")
 RUNNER = "org.codelibs.opensearch.runner.OpenSearchRunner"
 NODES = 3
+FETCHING = 240  # Seconds that Maven may take; some hundred files, at first.
 PATIENCE = 120  # Seconds until all nodes have found each other.
 # Serial, and without the second compiler: it starts sooner, and nothing here runs for long.
 JAVA = ("java", "-Xms256m", "-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-# What Maven says when it was not told yes or no. That something is not there is another matter.
-_UNREACHED = re.compile("Could not transfer|Unknown host|Connection (refused|timed out)|offline")
 
 
 class UnavailableError(Exception):
@@ -49,17 +48,20 @@ def classpath() -> str:
     with tempfile.NamedTemporaryFile("r", suffix=".classpath") as file:
         goal = "org.apache.maven.plugins:maven-dependency-plugin:build-classpath"
         ask = ["mvn", "-B", "-q", "-f", str(POM), goal]  # By its full name: says what it misses.
-        told = subprocess.run(
-            [*ask, f"-Dmdep.outputFile={file.name}"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if told.returncode and _UNREACHED.search(told.stdout):
-            raise UnavailableError("Maven reaches no repository to fetch OpenSearch from")
+        try:
+            told = subprocess.run(
+                [*ask, f"-Dmdep.outputFile={file.name}"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=FETCHING,
+            )
+        except subprocess.TimeoutExpired:
+            raise UnavailableError(f"Maven fetched nothing within {FETCHING} s") from None
         if told.returncode:
-            raise RuntimeError(told.stdout)
+            sys.stdout.write(told.stdout)
+            raise UnavailableError("Maven could not fetch OpenSearch")
         return file.read()
 
 
