@@ -14,9 +14,10 @@ from hub.identity.models import Scope
 from hub.identity.service import audiences
 from hub.search import service, spelling
 from hub.search.engine import FACETS, Facets, Order
+from hub.search.hits import Hit
 from hub.search.parts import LONGEST
 from hub.search.places import LONGEST as LONGEST_PLACE
-from hub.search.service import DEEPEST, MOST_PER_PAGE, PER_PAGE, Hit, Results
+from hub.search.service import DEEPEST, MOST_PER_PAGE, PER_PAGE, Results
 from hub.search.snippets import as_html
 from hub.search.suggestions import Kind, suggest
 

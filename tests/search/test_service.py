@@ -13,7 +13,7 @@ from hub.config import of_this_node, settings
 from hub.database import db
 from hub.errors import HubError
 from hub.identity.models import EVERYBODY, MEMBERS
-from hub.search import service
+from hub.search import hits, service
 from hub.search.engine import FACETS
 from hub.search.follower import Follower, follow_once
 from hub.search.service import Gap, Results
@@ -181,7 +181,7 @@ def test_an_old_text_is_not_found_once_a_new_one_is_out(node, library):
 def test_far_behind_the_totals_are_left_out_and_nothing_leaks(node, library, monkeypatch):
     gone = publish("将要撤回", "撤回演练。")
     follow_once()
-    monkeypatch.setattr(service, "MOST_CHANGED", 2)
+    monkeypatch.setattr(hits, "MOST_CHANGED", 2)
     readdress(gone, None)
     for number in range(2):
         publish(f"后来的{number}")

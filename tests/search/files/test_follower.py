@@ -14,8 +14,8 @@ from hub.search.coordination import Coordination
 from hub.search.files import follower as files
 from hub.search.files.extraction import Extract, Reason
 from hub.search.follower import Follower, follow_once
+from hub.search.hits import Hit
 from hub.search.models import FileText
-from hub.search.service import Hit
 from hub.search.shelves import shelf_of
 from hub.search.snippets import as_html
 from tests.search.files import made
