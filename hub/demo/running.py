@@ -67,8 +67,8 @@ class Served:
             try:
                 if requests.get(f"{self.node.url}/readyz", timeout=5).ok:
                     return
-            except requests.ConnectionError:
-                pass  # Not listening yet.
+            except (requests.ConnectionError, requests.Timeout):
+                pass  # Not listening yet, or busy with its start.
             time.sleep(PAUSE)
         lines = self.log.read_text(errors="replace").strip().splitlines()
         reason = lines[-1] if lines else "?"
