@@ -69,13 +69,13 @@ def test_a_search_is_saved_found_on_the_home_page_renamed_and_deleted(
     _hits(page, node, "责任区")
 
     page.get_by_text("保存此搜索").click()
-    page.get_by_label("名称").fill("责任区动态")
+    page.get_by_label("名称", exact=True).fill("责任区动态")
     page.get_by_role("button", name="保存", exact=True).click()
     page.get_by_role("heading", name="我保存的搜索").wait_for()
     _check(page)
 
     page.get_by_text("重命名").first.click()
-    page.get_by_label("名称").fill("责任区周报")
+    page.get_by_label("名称", exact=True).fill("责任区周报")
     page.get_by_role("button", name="重命名").click()
     page.get_by_role("link", name="责任区周报").wait_for()
 

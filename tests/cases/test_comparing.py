@@ -122,6 +122,16 @@ def test_two_ticked_hits_lead_to_an_address_that_can_be_passed_on(node, ids):
     assert "Rules were written." in page
 
 
+def test_for_whom_cases_are_is_said_in_words(node):
+    suits = {"suits_levels": ["branch", "party_group"], "suits_layouts": ["dispersed"]}
+    with node.app_context():
+        ids = [id_of(publish(title, **_without(case_fields(**suits)))) for title in ("一", "二")]
+
+    page = node.test_client().get("/cases/compare", query_string={"a": ids[0], "b": ids[1]}).text
+
+    assert page.count("Branch, Party group") == 2
+
+
 def test_with_one_chosen_the_other_is_asked_for_and_may_be_an_address(node, ids):
     client = node.test_client()
     page = client.get(f"/cases/compare?a={ids[0]}")
