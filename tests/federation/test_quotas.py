@@ -288,7 +288,8 @@ def test_a_paused_node_says_so_in_red_and_goes_on_by_itself(
     monkeypatch.setattr(follower, "LOOK", 0.05)
     disk[0] = 0
     stop = threading.Event()
-    thread = threading.Thread(target=follower.Follower(alpha, stop).run)
+    running = follower.Follower(alpha, stop)
+    thread = threading.Thread(target=running.run)
     with alpha.app_context(), transaction():
         peer = db.session.scalars(select(Peer)).one()
         peer.seen_at = None
@@ -305,6 +306,8 @@ def test_a_paused_node_says_so_in_red_and_goes_on_by_itself(
         stop.set()
         publish(headquarters, GROUP)  # Ends the held request.
         thread.join(20)
+        for each in running._threads.values():
+            each.join(20)  # Else one may outlive its node.
     assert "disk_full" not in _administrator(alpha, "other").get("/admin/federation/peers").text
 
 
