@@ -21,10 +21,11 @@ from hub.identity.models import Person
 from hub.search.engine import BrokenIndexError, Found, Order, Request
 from hub.search.errors import NothingAskedError, SavedNameError, TooManySavedError
 from hub.search.forms import Asked
-from hub.search.models import SavedSearch
+from hub.search.models import PastSearch, SavedSearch, UnkeptSearches
 from hub.search.queries import understand
 from hub.search.reading import OpenIndex
 
+PERSONAL = (SavedSearch, PastSearch, UnkeptSearches)  # What goes with the account.
 MOST = 20  # Searches of one person.
 NAME_LENGTH = 60
 WEEK = timedelta(days=7)
@@ -110,18 +111,22 @@ def remove(person_id: UUID, saved_id: UUID) -> None:
 def forget_those_who_left() -> None:
     """Forget in the caller's transaction what people kept whose accounts have ended."""
     left = select(Person.id).where(Person.left_at.is_not(None))
-    statement = delete(SavedSearch).where(SavedSearch.person_id.in_(left))
-    db.session.execute(statement.execution_options(synchronize_session=False))
+    for table in PERSONAL:
+        statement = delete(table).where(table.person_id.in_(left))
+        db.session.execute(statement.execution_options(synchronize_session=False))
 
 
 def somebody_left() -> bool:
     """Say whether there is something to forget."""
-    statement = (
-        select(SavedSearch.id)
-        .join(Person, Person.id == SavedSearch.person_id)
-        .where(Person.left_at.is_not(None))
+    return any(
+        db.session.scalar(
+            select(table.person_id)
+            .join(Person, Person.id == table.person_id)
+            .where(Person.left_at.is_not(None))
+            .limit(1)
+        )
+        for table in PERSONAL
     )
-    return db.session.scalar(statement.limit(1)) is not None
 
 
 def news_of(person_id: UUID, audiences: Collection[str]) -> list[News]:

@@ -14,7 +14,7 @@ from hub.database import db, transaction
 from hub.errors import NotFoundError
 from hub.identity import service as identity
 from hub.identity.models import EVERYBODY, MEMBERS, Person, Role
-from hub.search import saved
+from hub.search import keeping, saved
 from hub.search.errors import NothingAskedError, SavedNameError, TooManySavedError
 from hub.search.follower import Follower, follow_once
 from hub.search.forms import Asked
@@ -171,6 +171,8 @@ def test_what_somebody_kept_is_deleted_once_their_account_has_ended(mei):
     with transaction():
         stays = make_actor(Role.READER).person_id
     keep(stays)
+    for person_id in (mei, stays):
+        keeping.keep(person_id, "责任区")
     assert not saved.somebody_left()
     with transaction():
         identity.end_account(db.session.get_one(Person, mei))
@@ -179,6 +181,8 @@ def test_what_somebody_kept_is_deleted_once_their_account_has_ended(mei):
         saved.forget_those_who_left()
 
     assert not saved.somebody_left()
+    assert keeping.kept(mei) == []
+    assert keeping.kept(stays) == ["责任区"]
     assert db.session.scalar(select(func.count()).select_from(SavedSearch)) == 1
 
 
