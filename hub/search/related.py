@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, select
 
 from hub.cases.models import Document
 from hub.cases.service import find_document, readable
+from hub.cases.service.page import ON_CARD
 from hub.config import of_this_node
 from hub.database import db
 from hub.search import analysis, indexing
@@ -56,15 +57,7 @@ class Related(NamedTuple):
     why: Why
 
 
-_SHOWN = (
-    Document.id,
-    Document.kind,
-    Document.title,
-    Document.summary,
-    Document.unit,
-    Document.published_at,
-    Document.is_harvested,
-)
+_SHOWN = tuple(getattr(Document, name) for name in ON_CARD)
 
 
 def related(document_id: UUID, audiences: Collection[str]) -> list[Related]:
@@ -142,7 +135,8 @@ def _rows(
     """Return those that these audiences may read and that are as they were indexed."""
     if not ids:
         return {}
-    statement = select(*_SHOWN, Document.fields).where(Document.id.in_(ids), readable(audiences))
+    shown: Select[Any] = select(*_SHOWN, Document.fields)
+    statement = shown.where(Document.id.in_(ids), readable(audiences))
     if position is not None:
         statement = statement.where(Document.position <= position)
     return {row.id: row for row in db.session.execute(statement)}

@@ -14,6 +14,7 @@ from sqlalchemy import Row, delete, func, select
 from hub import clock
 from hub.cases.models import Document
 from hub.cases.service import readable
+from hub.cases.service.page import ON_CARD
 from hub.config import of_this_node
 from hub.database import connection, db
 from hub.errors import NotFoundError
@@ -37,16 +38,7 @@ _OF_ONE: Any = (
     .order_by(_saved.created_at, _saved.id)
     .limit(MOST)
 )
-_SHOWN = (
-    Document.id,
-    Document.kind,
-    Document.title,
-    Document.summary,
-    Document.unit,
-    Document.published_at,
-    Document.is_harvested,
-    Document.position,
-)
+_SHOWN = (*(getattr(Document, name) for name in ON_CARD), Document.position)
 
 
 class News(NamedTuple):

@@ -28,8 +28,16 @@ _PAGE: Any = (
     .outerjoin(_node.name.table, _node.origin == _document.origin)
     .where(_document.id == bindparam("id"))
 )
-_SHOWN = ("id", "kind", "title", "summary", "unit", "published_at", "is_harvested")
-_CARD: Any = select(*(_document[name] for name in _SHOWN))
+ON_CARD = (  # What a list shows of a document.
+    "id",
+    "kind",
+    "title",
+    "summary",
+    "unit",
+    "published_at",
+    "is_harvested",
+)
+_CARD: Any = select(*(_document[name] for name in ON_CARD))
 
 
 def find_page(document_id: UUID, audiences: Collection[str]) -> Row[Any]:

@@ -5,6 +5,7 @@ from uuid import UUID
 from flask import flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_wtf import FlaskForm
 
 from hub.cases import forms, service
 from hub.cases.views.blueprint import blueprint
@@ -26,12 +27,7 @@ def ask(case_id: UUID) -> ResponseReturnValue:
         with transaction():
             service.ask(g.actor, case_id, form.text.data or "")
     except HubError as error:
-        if error.status in {NotFoundError.status, ForbiddenError.status, 410}:
-            raise
-        forms.complain(form, error)
-        page = service.find_page(case_id, audiences(g.actor))
-        shown = around(page, g.actor) | {"form": form}
-        return render_template("cases/case.html", **shown), error.status
+        return _refused(error, case_id, form=form)
     flash(_("Kept. It goes out once the secrecy reviewer of your unit has cleared it."), "success")
     return redirect(url_for("cases.show", case_id=case_id, _anchor="questions"), 303)
 
@@ -45,14 +41,22 @@ def report(case_id: UUID) -> ResponseReturnValue:
         with transaction():
             service.report(g.actor, case_id, form.text.data or "", form.outcome.data or "")
     except HubError as error:
-        if error.status in {NotFoundError.status, ForbiddenError.status, 410}:
-            raise
-        forms.complain(form, error)
-        page = service.find_page(case_id, audiences(g.actor))
-        shown = around(page, g.actor) | {"adoption": form}
-        return render_template("cases/case.html", **shown), error.status
+        return _refused(error, case_id, adoption=form)
     flash(_("Kept. It goes out once the secrecy reviewer of your unit has cleared it."), "success")
     return redirect(url_for("cases.show", case_id=case_id, _anchor="adoptions"), 303)
+
+
+def _refused(error: HubError, case_id: UUID, **filled_in: FlaskForm) -> ResponseReturnValue:
+    """Show the case again with what was typed and why it was not taken.
+
+    :raises HubError: where there is no case to show.
+    """
+    if error.status in {NotFoundError.status, ForbiddenError.status, 410}:
+        raise error
+    for form in filled_in.values():
+        forms.complain(form, error)
+    shown = around(service.find_page(case_id, audiences(g.actor)), g.actor) | filled_in
+    return render_template("cases/case.html", **shown), error.status
 
 
 @blueprint.post("/questions/<uuid:remark_id>/acceptance")
