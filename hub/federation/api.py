@@ -85,7 +85,7 @@ def channels() -> Response:
         return answer({"channels": [], "closure": closure})
     more = {"checkpoints": checkpoints.told(granted)} if asks else {}  # Before the heads.
     heads, mail = relay.heads_of(granted), feedback.waiting_for(g.peer.origin)
-    listed = [{"ch": name, "head": str(heads[name]) if name in heads else "0"} for name in granted]
+    listed = [{"ch": name, "head": relay.told(heads.get(name))} for name in granted]
     return answer({"channels": listed} | more | ({"feedback": mail} if mail else {}))
 
 

@@ -83,6 +83,11 @@ def heads_of(channels: Collection[str]) -> dict[str, ChannelCursor]:
     return {name: ChannelCursor(epoch, seq) for name, epoch, seq in rows}
 
 
+def told(head: ChannelCursor | None) -> str:
+    """Return a head as readers are told it: "0" until there is an item, which is no news."""
+    return str(head) if head and head.seq else "0"
+
+
 def oldest_of(channels: Collection[str]) -> dict[str, int]:
     """Return the first item that can still be read in each of these channels; none of an empty."""
     served = and_(LogItem.channel == Head.name, LogItem.seq > Head.floor)
@@ -216,5 +221,5 @@ def _differs(
     heads: dict[str, ChannelCursor], channels: Collection[str], seen: dict[str, str]
 ) -> bool:
     return any(
-        str(heads[channel]) != seen.get(channel, "0") for channel in channels if channel in heads
+        told(heads[channel]) != seen.get(channel, "0") for channel in channels if channel in heads
     )

@@ -219,6 +219,21 @@ def test_a_held_request_returns_when_something_is_published(
     assert {row["ch"]: row["head"] for row in answers[0]["channels"]}[GROUP].endswith(":2")
 
 
+def test_a_channel_without_an_item_is_no_news(hub_and_spoke: tuple[Flask, Flask]) -> None:
+    headquarters, alpha = hub_and_spoke
+    with headquarters.app_context(), transaction():
+        log.lock_heads([GROUP])
+    listed = get(alpha, "/fed/v1/channels")["channels"]
+    seen = ",".join(f"{row['ch']}:{row['head']}" for row in listed if row["ch"] != GROUP)
+    started = monotonic()
+
+    again = get(alpha, "/fed/v1/channels", seen=seen, wait="1")["channels"]
+
+    assert monotonic() - started >= 1, "it was held"
+    assert again == listed
+    assert {row["ch"]: row["head"] for row in listed}[GROUP] == "0"
+
+
 @pytest.mark.parametrize(
     ("accepted", "unpack"),
     [
