@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine
 from werkzeug.routing import Rule
 
 from hub import create_app
@@ -155,32 +156,60 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "hub.db"
 
 
+@dataclass(frozen=True)
+class Databases:
+    """Makes and drops databases on a PostgreSQL server, over one connection."""
+
+    server: str
+    connection: psycopg.Connection[tuple[object, ...]]
+
+    def make(self, name: str, source: str = "template1") -> str:
+        """Make a database as a copy of another; returns its URL."""
+        # Whole files cost half of what pages do through the log, the default since version 15.
+        how = "STRATEGY file_copy" if self.connection.info.server_version >= 150_000 else ""
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}" {how}')
+        return f"{self.server}/{name}"
+
+    def drop(self, name: str) -> None:
+        """Drop a database, whoever is connected to it."""
+        self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def _execute(self, statement: str) -> None:
+        self.connection.execute(statement.encode())
+
+
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def databases(postgresql: str) -> Iterator[Databases]:
+    """Return what makes databases on the server."""
+    with psycopg.connect(f"{postgresql}/postgres", autocommit=True) as connection:
+        yield Databases(postgresql, connection)
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """Return the name of a PostgreSQL database with all tables and no rows, to be copied."""
     name = f"jingwei_template_{uuid4().hex[:8]}"
-    home = tmp_path_factory.mktemp("template")
-    _execute(postgresql, f'CREATE DATABASE "{name}"')
-    _create_tables(
-        Settings(home=home, database_url=f"{postgresql}/{name}", secret_key="only for tests")
-    )
+    url, home = databases.make(name), tmp_path_factory.mktemp("template")
+    _create_tables(Settings(home=home, database_url=url, secret_key="only for tests"))
     yield name
-    _execute(postgresql, f'DROP DATABASE "{name}" WITH (FORCE)')
+    databases.drop(name)
 
 
 @pytest.fixture(scope="session")
-def copy_on_postgresql(postgresql: str) -> Iterator[Callable[[str], str]]:
+def copy_on_postgresql(databases: Databases) -> Iterator[Callable[[str], str]]:
     """Return a function that keeps a copy of a database until the tests end; returns its name."""
     made: list[str] = []
 
     def copy(name: str) -> str:
-        _execute(postgresql, f'CREATE DATABASE "{name}_scene" TEMPLATE "{name}"')
+        databases.make(f"{name}_scene", name)
         made.append(f"{name}_scene")
         return made[-1]
 
     yield copy
     for name in made:
-        _execute(postgresql, f'DROP DATABASE "{name}" WITH (FORCE)')
+        databases.drop(name)
 
 
 @pytest.fixture
@@ -189,19 +218,17 @@ def database_url(backend: str, request: pytest.FixtureRequest) -> Iterator[Provi
     if backend == "sqlite":
         yield _copy_sqlite(request.getfixturevalue("sqlite_template"))
         return
-    server: str = request.getfixturevalue("postgresql")
     template: str = request.getfixturevalue("postgresql_template")
+    databases: Databases = request.getfixturevalue("databases")
     made: list[str] = []
 
     def provide(name: str, home: Path, saved: Saved | None) -> str:
-        database, source = f"jingwei_{name}_{uuid4().hex[:8]}", saved.database if saved else ""
-        _execute(server, f'CREATE DATABASE "{database}" TEMPLATE "{source or template}"')
-        made.append(database)
-        return f"{server}/{database}"
+        made.append(f"jingwei_{name}_{uuid4().hex[:8]}")
+        return databases.make(made[-1], saved.database if saved else template)
 
     yield provide
     for database in made:
-        _execute(server, f'DROP DATABASE "{database}" WITH (FORCE)')
+        databases.drop(database)
 
 
 def _copy_sqlite(template: Path) -> Provide:
@@ -218,14 +245,6 @@ def _create_tables(config: Settings) -> None:
     with app.app_context():
         Base.metadata.create_all(db.engine)
         db.engine.dispose()
-
-
-def _execute(server: str, statement: str) -> None:
-    url = server.replace("postgresql://", "postgresql+psycopg://", 1) + "/postgres"
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
 
 
 @pytest.fixture(scope="session")

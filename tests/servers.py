@@ -20,7 +20,7 @@ OPTIONS = {
     "full_page_writes": "off",
     "autovacuum": "off",
     "max_connections": "300",
-    "shared_buffers": "128MB",
+    "shared_buffers": "32MB",  # All of them are gone through whenever a database is dropped.
     "unix_socket_directories": "",
     "listen_addresses": "127.0.0.1",
 }
