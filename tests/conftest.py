@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -48,35 +49,20 @@ pytest_plugins = ["tests.skips"]
 
 LONGEST = ("processes", "conformance", "browser")
 
-# Whose tests run on both databases: what they promise rests on locks and SQL.
+# Whose tests all run on both databases: what they promise rests on locks and SQL. Of the others
+# those marked `on_both` do, which are chosen so that each statement of the product is sent to both.
 ON_BOTH = (
     "audit/",
     "identity/test_service",
     "journal/",
-    "cases/test_adoptions",
-    "cases/test_feedback",
     "cases/test_service",
-    "cases/test_receiving",
-    "federation/test_adoptions",
     "federation/test_documents",
-    "federation/test_exchange",
-    "federation/test_feeds.py",
-    "federation/test_feedback",
-    "federation/test_joining",
-    "federation/test_keys",
     "federation/test_oauth.py::test_of_fifty_at_once_exactly_one_passes",
-    "federation/test_receipts",
-    "federation/test_digest",
-    "federation/test_freezing",
-    "federation/test_snapshot",
     "search/files/test_follower",
     "search/test_delegated.py::test_each_peer",
     "search/test_delegated.py::test_the_agreement",
     "search/test_delegated.py::test_without_an_index",
     "search/test_follower",
-    "search/test_saved",
-    "search/test_suggestions",
-    "search/test_synonyms",
     "test_migrations",
 )
 
@@ -88,16 +74,16 @@ def pytest_configure() -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests named in ON_BOTH once on SQLite and once on PostgreSQL.
+    """Run the tests that are marked or named in ON_BOTH on SQLite and on PostgreSQL.
 
     One rule tried with many values is tried on SQLite: what differs is Python's to judge.
     """
     has_values = metafunc.definition.get_closest_marker("parametrize") is not None
-    path = metafunc.definition.path.relative_to(Path(__file__).parent).as_posix()
-    test = f"{path}::{metafunc.definition.name}"
-    if has_values or not test.startswith(ON_BOTH):
+    if has_values or "backend" not in metafunc.fixturenames:
         return
-    if "backend" in metafunc.fixturenames:
+    path = metafunc.definition.path.relative_to(Path(__file__).parent).as_posix()
+    is_marked = metafunc.definition.get_closest_marker("on_both") is not None
+    if is_marked or f"{path}::{metafunc.definition.name}".startswith(ON_BOTH):
         postgresql = pytest.param("postgresql", marks=pytest.mark.postgresql)
         metafunc.parametrize("backend", ["sqlite", postgresql], indirect=True)
 
@@ -108,18 +94,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in LONGEST)
 
 
+def pytest_collection_finish() -> None:
+    """Look for cycles only in what tests make: all that was imported stays."""
+    gc.collect()
+    gc.freeze()
+
+
 def _compile_rules_once() -> None:
     """Compile each URL rule once: tests make thousands of applications with the same rules."""
-    compile_builder = Rule._compile_builder
-    kept: dict[tuple[object, ...], Callable[..., tuple[str, str]]] = {}
+    compile_rule = Rule.compile
+    kept: dict[tuple[object, ...], Rule] = {}
 
-    def compiled(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        key = (append_unknown, tuple(rule._trace), repr(rule.defaults))
-        if key not in kept:
-            kept[key] = compile_builder(rule, append_unknown)
-        return kept[key]
+    def compile_once(rule: Rule) -> None:
+        key = (rule.rule, repr(rule.defaults), rule.subdomain, rule.host, rule.merge_slashes)
+        first = kept.setdefault(key, rule)
+        if first is rule:
+            compile_rule(rule)
+            return
+        for name in ("_parts", "_trace", "_converters", "arguments"):
+            setattr(rule, name, getattr(first, name))
+        for name in ("_build", "_build_unknown"):
+            setattr(rule, name, getattr(first, name).__func__.__get__(rule))
 
-    Rule._compile_builder = compiled  # type: ignore[method-assign]
+    Rule.compile = compile_once  # type: ignore[method-assign]
 
 
 _compile_rules_once()
@@ -273,6 +270,24 @@ def make_node(
     tmp_path: Path, database_url: Provide, share_compiled: Callable[[Flask], None]
 ) -> Iterator[MakeNode]:
     """Return a function that makes a node with an empty database."""
+    with _nodes(tmp_path, database_url, share_compiled) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_lasting_node(
+    tmp_path_factory: pytest.TempPathFactory,
+    sqlite_template: Path,
+    share_compiled: Callable[[Flask], None],
+) -> Iterator[MakeNode]:
+    """Return the same for nodes that the tests of a module only look at."""
+    place = tmp_path_factory.mktemp("lasting")
+    with _nodes(place, _copy_sqlite(sqlite_template), share_compiled) as make:
+        yield make
+
+
+@contextmanager
+def _nodes(place: Path, provide: Provide, share: Callable[[Flask], None]) -> Iterator[MakeNode]:
     nodes: list[Flask] = []
 
     def make(
@@ -282,7 +297,7 @@ def make_node(
         role: str = "subsidiary",
         saved: Saved | None = None,
     ) -> Flask:
-        home = tmp_path / name
+        home = place / name
         if saved:
             shutil.copytree(saved.home, home)
         else:
@@ -293,14 +308,14 @@ def make_node(
             name=name.title(),
             enterprise=enterprise,
             role=role,
-            database_url=database_url(name, home, saved),
+            database_url=provide(name, home, saved),
             secret_key="only for tests",
             locale="en",
             time_zone="UTC",
         )
         app = create_app(config)
         app.testing = True
-        share_compiled(app)
+        share(app)
         nodes.append(app)
         return app
 
@@ -339,13 +354,14 @@ def stage(
         act(*nodes)
         copy = request.getfixturevalue("copy_on_postgresql") if backend == "postgresql" else None
         place = tmp_path_factory.mktemp(scene)
-        scenes[backend, scene, tuple(names)] = [_save(node, place, copy) for node in nodes]
+        scenes[backend, scene, tuple(names)] = [save(node, place, copy) for node in nodes]
         return nodes
 
     return make
 
 
-def _save(node: Flask, place: Path, copy: Callable[[str], str] | None) -> Saved:
+def save(node: Flask, place: Path, copy: Callable[[str], str] | None = None) -> Saved:
+    """Copy a node as it is now; on PostgreSQL, `copy` does so for its database."""
     config: Settings = node.extensions["hub.settings"]
     with node.app_context():
         db.session.remove()

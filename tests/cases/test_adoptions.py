@@ -167,6 +167,7 @@ def test_what_did_not_succeed_is_adopted_and_not_effective(yard: Yard, outcome: 
     assert yard.counts == (1, 0, "R1")
 
 
+@pytest.mark.on_both
 def test_of_each_unit_the_newest_report_counts(yard: Yard, monkeypatch: Any) -> None:
     accepted(yard, adopter("Hall"), "running")
     later = children.document_of
@@ -314,6 +315,7 @@ def address_of(node: Flask) -> str:
         return f"/cases/{db.session.scalars(select(Document.id)).one()}"
 
 
+@pytest.mark.on_both
 def test_an_adoption_is_reported_cleared_accepted_and_shown(shop: Flask) -> None:
     page = address_of(shop)
     client = sign_in(shop, "hall")
@@ -363,6 +365,7 @@ def test_who_may_not_report_is_refused_at_the_url(shop: Flask) -> None:
     assert sent.location.startswith("/sign-in")
 
 
+@pytest.mark.on_both
 def test_programs_report_with_the_scope_to_write(shop: Flask) -> None:
     page = address_of(shop)
     with shop.app_context(), transaction():

@@ -118,6 +118,7 @@ def test_nobody_asks_about_what_they_may_not_read(office: Office) -> None:
         service.ask(office.asker, hidden.id, TEXT)
 
 
+@pytest.mark.on_both
 def test_nobody_clears_what_they_said_and_no_reviewer_of_other_units_does(office: Office) -> None:
     hall = db.session.get_one(Organisation, office.asker.organisation_id)
     both = make_actor(Role.AUTHOR, Role.SECRECY_REVIEWER, organisation=hall)
@@ -151,6 +152,7 @@ def test_until_it_is_accepted_only_the_askers_unit_sees_a_question(office: Offic
     assert seen(office, ANONYMOUS) == seen(office, office.author) == [(TEXT, "accepted", [])]
 
 
+@pytest.mark.on_both
 def test_the_author_and_the_secretary_of_its_unit_decide_and_nobody_else(office: Office) -> None:
     question = asked(office)
     for somebody in (office.asker, office.stranger, make_actor(Role.SIGNATORY), ANONYMOUS):
@@ -196,6 +198,7 @@ def test_only_a_published_question_is_answered(office: Office) -> None:
         service.answer(office.author, answer, "Me again.")
 
 
+@pytest.mark.on_both
 def test_a_withdrawn_case_leaves_no_text_of_what_was_said_of_it(office: Office) -> None:
     accepted = asked(office)
     service.accept(office.author, accepted)
@@ -342,6 +345,7 @@ def test_questions_about_a_hidden_case_are_not_there(
         assert call(alpha, None, "GET", f"/cases/{missing}/questions").status_code == 404
 
 
+@pytest.mark.on_both
 def test_a_question_goes_its_whole_road_by_pages(
     alpha: Flask, tokens: dict[str, str], case_id: str
 ) -> None:

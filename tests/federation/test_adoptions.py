@@ -93,6 +93,7 @@ def test_a_confirmed_success_elsewhere_is_counted_on_every_node(shared: Federati
         assert is_found_by_miners(node) is False, "the index has not followed"
 
 
+@pytest.mark.on_both
 def test_a_partners_adoption_counts_where_it_may_be_seen(shared: Federation) -> None:
     report(shared.partner)
     deliver(shared)
@@ -107,6 +108,7 @@ def test_a_partners_adoption_counts_where_it_may_be_seen(shared: Federation) -> 
         assert [counts(node)[0] for node in (shared.alpha, shared.beta)] == [left, left]
 
 
+@pytest.mark.on_both
 def test_what_the_group_reports_a_partner_does_not_see_counted(federation: Federation) -> None:
     case_id = publish(federation, "group")
     report(federation.beta)
@@ -137,6 +139,7 @@ def test_a_withdrawn_report_lowers_the_count_on_every_node(shared: Federation) -
         assert seen(node) == []
 
 
+@pytest.mark.on_both
 def test_adoptions_that_came_before_their_case_count_once_it_is_there(shared: Federation) -> None:
     report(shared.beta)
     deliver(shared)

@@ -83,6 +83,7 @@ def test_the_list_of_a_bucket_names_what_is_live_in_it(headquarters: Flask, fill
     assert refusal(filled, PATH, bucket=256) == (400, "invalid")
 
 
+@pytest.mark.on_both
 def test_a_row_deleted_by_hand_is_mended(headquarters: Flask, filled: Flask) -> None:
     for table in (Entry, Live, Release, Document):
         lost = publish(headquarters, GROUP, title=f"丢失{table.__name__}")
@@ -97,6 +98,7 @@ def test_a_row_deleted_by_hand_is_mended(headquarters: Flask, filled: Flask) -> 
     assert quarantine(filled) == []
 
 
+@pytest.mark.on_both
 def test_what_only_the_reader_has_is_hidden(filled: Flask, stale: str) -> None:
     with filled.app_context():
         before = log.position()
@@ -145,6 +147,7 @@ def test_nothing_is_removed_when_the_peer_moves_during_the_comparison(
     assert "只有乙方有" in titles(filled)
 
 
+@pytest.mark.on_both
 def test_a_reader_that_lost_most_takes_the_snapshot(
     headquarters: Flask, filled: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +187,7 @@ def test_an_item_that_claims_nonsense_stops_no_other(headquarters: Flask, filled
     assert "好的" in titles(filled)
 
 
+@pytest.mark.on_both
 def test_a_channel_is_compared_once_a_day(filled: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[str] = []
     monkeypatch.setattr(
@@ -201,6 +205,7 @@ def test_a_channel_is_compared_once_a_day(filled: Flask, monkeypatch: pytest.Mon
         assert db.session.scalars(due).all() == [str(now + 2 * reconciling.EACH)] * 4
 
 
+@pytest.mark.on_both
 def test_the_command_says_what_it_found(headquarters: Flask, filled: Flask) -> None:
     with filled.app_context():
         with transaction():

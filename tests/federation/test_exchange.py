@@ -115,6 +115,7 @@ def test_a_case_of_alpha_reaches_beta_through_headquarters(federation: Federatio
     assert releases(federation.alpha, GROUP) == releases(federation.beta, GROUP)
 
 
+@pytest.mark.on_both
 def test_nobody_dials_a_spoke(federation: Federation) -> None:
     federation.network.seen.clear()
     with federation.headquarters.app_context():
@@ -153,6 +154,7 @@ def test_what_a_partner_opens_reaches_every_node_of_the_group(federation: Federa
     assert quarantine(federation.beta) == []
 
 
+@pytest.mark.on_both
 def test_a_public_case_reaches_the_partner_too(federation: Federation) -> None:
     publish(federation.alpha, GROUP, PUBLIC)
     federation.sync()
@@ -182,6 +184,7 @@ def test_narrowing_looks_like_withdrawal_to_those_who_lose_it(federation: Federa
     assert titles(federation.beta) == ["划好责任区"]
 
 
+@pytest.mark.on_both
 def test_narrowing_and_withdrawing_are_the_same_to_those_who_lose_it(
     federation: Federation,
 ) -> None:
@@ -217,6 +220,7 @@ def test_only_the_last_of_two_revisions_remains(federation: Federation) -> None:
     assert titles(federation.beta) == ["第二版"]
 
 
+@pytest.mark.on_both
 def test_clocks_order_nothing(federation: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
     entry_id = str(uuid4())
     for rev, hours in ((1, 1), (2, -1)):
@@ -306,6 +310,7 @@ def test_headquarters_killed_before_its_answer_gets_the_same_again(federation: F
     assert releases(federation.headquarters, GROUP) == first
 
 
+@pytest.mark.on_both
 def test_a_node_that_was_away_catches_up_in_order(federation: Federation) -> None:
     federation.network.down.add("https://headquarters.test")
     for number in range(3):
@@ -319,6 +324,7 @@ def test_a_node_that_was_away_catches_up_in_order(federation: Federation) -> Non
     assert in_order(federation.beta, GROUP) == in_order(federation.alpha, GROUP)
 
 
+@pytest.mark.on_both
 def test_headquarters_restored_from_a_backup_is_sent_what_it_lost(federation: Federation) -> None:
     publish(federation.alpha, GROUP, title="备份以前")
     publish(federation.alpha, GROUP, title="备份以后")
@@ -337,6 +343,7 @@ def test_headquarters_restored_from_a_backup_is_sent_what_it_lost(federation: Fe
     assert len(releases(federation.headquarters, GROUP)) == 2
 
 
+@pytest.mark.on_both
 def test_pages_of_any_size_carry_everything_once(
     federation: Federation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,6 +377,7 @@ def test_two_pullers_take_a_page_in_once(federation: Federation) -> None:
     assert titles(federation.beta) == ["划好责任区"]
 
 
+@pytest.mark.on_both
 def test_an_agreement_that_has_ended_closes_the_channel(
     federation: Federation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -394,6 +402,7 @@ def test_without_an_agreement_nothing_is_taken_in_for_a_partner(federation: Fede
     assert titles(federation.beta) == ["划好责任区"], "its other channels go on"
 
 
+@pytest.mark.on_both
 def test_an_unknown_type_is_relayed_byte_for_byte_and_not_shown(federation: Federation) -> None:
     publish(federation.alpha, GROUP, type="weather", later={"版本": "二"})
     federation.sync()
@@ -410,6 +419,7 @@ def forecasts(node: Flask) -> list[tuple[str, ...]]:
         return [tuple(row) for row in rows]
 
 
+@pytest.mark.on_both
 def test_an_entry_of_an_unknown_key_waits_for_the_key(federation: Federation) -> None:
     publish(federation.alpha, GROUP)
     with federation.alpha.app_context():

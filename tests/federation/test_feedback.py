@@ -323,6 +323,7 @@ def test_headquarters_asks_and_is_asked_like_any_node(federation: Federation) ->
         assert quarantined(node) == []
 
 
+@pytest.mark.on_both
 def test_what_was_declined_is_seen_by_nobody(shared: Federation) -> None:
     ask(shared.beta)
     deliver(shared)
@@ -371,6 +372,7 @@ def test_narrowing_takes_the_questions_from_those_who_lose_the_case_only(
     assert seen(shared.beta) == [("Who books the crane?", [])]
 
 
+@pytest.mark.on_both
 def test_a_question_whose_key_is_not_here_yet_waits_for_it(shared: Federation) -> None:
     ask(shared.beta)
     with shared.headquarters.app_context(), transaction():
@@ -386,6 +388,7 @@ def test_a_question_whose_key_is_not_here_yet_waits_for_it(shared: Federation) -
     assert states(shared.alpha) == ["received"]
 
 
+@pytest.mark.on_both
 def test_mail_without_its_key_stays_at_headquarters(shared: Federation) -> None:
     ask(shared.beta)
     with shared.beta.app_context():
@@ -554,6 +557,7 @@ def test_types_that_have_no_page_yet_travel_the_same_road(shared: Federation) ->
     assert states(shared.alpha) == ["received", "received"]
 
 
+@pytest.mark.on_both
 def test_what_was_refused_for_good_is_not_sent_again_and_its_unit_is_told(
     shared: Federation,
 ) -> None:

@@ -99,6 +99,7 @@ def test_a_feed_reader_finds_public_cases_newest_first(alpha: Flask) -> None:
     assert feed.entries[1].author == "船坞支部"
 
 
+@pytest.mark.on_both
 def test_every_document_has_what_rfc_4287_requires(alpha: Flask) -> None:
     for number in range(9):
         publish(alpha, GROUP, PUBLIC, title=f"第{number}篇")
@@ -157,6 +158,7 @@ def test_what_is_withdrawn_is_deleted_and_its_text_in_no_document(alpha: Flask) 
     assert newest.find("at:deleted-entry", NAMES).get("when").endswith("Z")
 
 
+@pytest.mark.on_both
 def test_narrowing_looks_like_withdrawal_and_later_revisions_leave_no_trace(alpha: Flask) -> None:
     entry_id = publish(alpha, GROUP, PUBLIC, title="曾经公开")
     settle(alpha)
@@ -248,6 +250,7 @@ def test_headquarters_shows_its_groups_cases_under_the_same_names(
     assert read(headquarters) == {urn(alpha, ours): None}
 
 
+@pytest.mark.on_both
 def test_a_revision_for_the_group_that_arrives_first_is_not_shown_to_all(
     headquarters: Flask, alpha: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +271,7 @@ def test_a_revision_for_the_group_that_arrives_first_is_not_shown_to_all(
     assert SECRET.encode() not in headquarters.test_client().get("/").data
 
 
+@pytest.mark.on_both
 def test_hostile_text_is_legal_xml_and_harmless_html(alpha: Flask) -> None:
     nasty = "a\x01\x0b\x1f]]>&<b>\ufffe\uffff\x7f😀"
     script = "<script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -321,6 +325,7 @@ def test_a_reader_that_has_it_already_gets_nothing_again(
     assert client.get(atom.PATH, headers=since).status_code == 200
 
 
+@pytest.mark.on_both
 def test_the_home_page_names_the_feed(alpha: Flask) -> None:
     page = alpha.test_client().get("/").text
     assert '<link rel="alternate" type="application/atom+xml"' in page

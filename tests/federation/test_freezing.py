@@ -4,6 +4,7 @@ import html
 import json
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import select
 
 from hub.audit import service as audit
@@ -62,6 +63,7 @@ def test_a_fork_freezes_its_issuer_and_keeps_both_versions(group: Group) -> None
     assert titles(group.beta) == ["划好责任区"], "what was shown stays"
 
 
+@pytest.mark.on_both
 def test_two_versions_shown_to_two_nodes_are_found_where_they_meet(group: Group) -> None:
     publish(group.alpha, GROUP)
     other = fork_of(group)
@@ -112,6 +114,7 @@ def test_a_fork_at_ingest_freezes_the_node_that_sent_it(group: Group) -> None:
     assert len(releases(group.beta, GROUP)) == 1, "nothing of it is offered on"
 
 
+@pytest.mark.on_both
 def test_a_replay_freezes_nobody_and_changes_nothing(group: Group) -> None:
     entry_id = publish(group.alpha, GROUP)
     group.sync()
@@ -165,6 +168,7 @@ def test_unfreezing_takes_in_what_waited(group: Group) -> None:
     assert frozen(group.beta) == [], "a person has seen this one"
 
 
+@pytest.mark.on_both
 def test_what_a_person_has_looked_at_may_replace_the_other_text(group: Group) -> None:
     entry_id = publish(group.alpha, GROUP)
     group.sync()
@@ -208,6 +212,7 @@ def test_feedback_with_the_id_of_a_case_proves_nothing_against_its_issuer(group:
     assert frozen(group.beta) == []
 
 
+@pytest.mark.on_both
 def test_an_administrator_sees_both_versions_and_lifts_it_with_a_reason(
     group: Group,
 ) -> None:
@@ -270,6 +275,7 @@ def test_a_new_epoch_that_names_another_end_is_refused(group: Group) -> None:
     assert serve(group.beta, middle) == ["malformed"]
 
 
+@pytest.mark.on_both
 def test_the_name_of_an_epoch_is_used_once(group: Group) -> None:
     one = sign(group.alpha, str(uuid4()))
     two = sign(group.alpha, str(uuid4()), epoch="f", after={"epoch": "e", "seq": 1})

@@ -93,6 +93,7 @@ def test_every_node_learns_of_every_other_through_dir(headquarters, alpha, beta)
         assert registry.enterprise_of(origin_of(beta)) == "acme"
 
 
+@pytest.mark.on_both
 def test_headquarters_says_each_thing_once(headquarters, alpha, beta):
     join(headquarters, alpha)
     join(headquarters, alpha)
@@ -103,6 +104,7 @@ def test_headquarters_says_each_thing_once(headquarters, alpha, beta):
         assert {row.seq for row in live} == set(range(1, 7))
 
 
+@pytest.mark.on_both
 def test_a_new_name_is_the_next_revision(headquarters, alpha):
     join(headquarters, alpha)
     with headquarters.app_context(), transaction():
@@ -125,6 +127,7 @@ def test_a_new_name_is_the_next_revision(headquarters, alpha):
 # The code
 
 
+@pytest.mark.on_both
 def test_a_code_is_not_kept(headquarters, alpha):
     code = invite(headquarters, alpha, PeerKind.SUBSIDIARY)
     with headquarters.app_context():
@@ -369,6 +372,7 @@ def test_a_known_node_with_another_key_is_refused(headquarters, alpha, make_node
 # Partners
 
 
+@pytest.mark.on_both
 def test_partners_are_live_only_after_both_codes_and_confirmation(headquarters, partner):
     connect(headquarters, partner)
     accept(partner, invite(headquarters, partner, PeerKind.PARTNER))
@@ -423,6 +427,7 @@ def test_a_partner_is_told_of_our_headquarters_and_of_nobody_else(headquarters, 
     assert origin_of(alpha) not in str(answer)
 
 
+@pytest.mark.on_both
 def test_an_origin_is_introduced_once_before_it_publishes_to_a_partner(
     headquarters, alpha, partner
 ):

@@ -112,6 +112,7 @@ def replace(federation: Federation) -> None:
     run(federation.alpha, "replace", code)
 
 
+@pytest.mark.on_both
 def test_a_rotation_while_publishing_loses_nothing(federation: Federation, time: Time) -> None:
     alpha, first = federation.alpha, kid_of(federation.alpha)
     publish(alpha, GROUP, "partner:globex", title="以前")
@@ -231,6 +232,7 @@ def test_a_new_key_without_continuity_is_refused_and_audited(
     assert len(known_keys(federation.headquarters, ALPHA)) == 1
 
 
+@pytest.mark.on_both
 def test_a_node_does_not_change_the_key_of_another(federation: Federation) -> None:
     assert refusal(federation.beta, change(federation.alpha)) == (400, "proof")
     assert audited(federation.headquarters)[-1] == "key.refused"
@@ -314,6 +316,7 @@ def test_what_came_after_the_cutoff_is_hidden_everywhere(
         assert set(quarantine(node)) == {"revoked_key"}
 
 
+@pytest.mark.on_both
 def test_the_cutoff_is_a_place_in_the_logs_of_headquarters(
     federation: Federation, time: Time
 ) -> None:
@@ -409,6 +412,7 @@ def test_who_joins_later_reads_the_same(federation: Federation, time: Time, make
     assert titles(delta) == ["以前", "以后"]
 
 
+@pytest.mark.on_both
 def test_what_a_thief_published_makes_room_for_the_true_one(
     federation: Federation, time: Time
 ) -> None:
@@ -435,6 +439,7 @@ def test_what_a_thief_published_makes_room_for_the_true_one(
         assert freezing.alarms() == []
 
 
+@pytest.mark.on_both
 def test_a_withdrawal_after_the_cutoff_does_not_count_either(
     federation: Federation, time: Time
 ) -> None:
@@ -453,6 +458,7 @@ def test_a_withdrawal_after_the_cutoff_does_not_count_either(
         assert db.session.scalars(counting).all() == ["put"]
 
 
+@pytest.mark.on_both
 def test_a_key_that_waits_goes_with_the_one_that_vouched_for_it(federation: Federation) -> None:
     kid = kid_of(federation.alpha)
     run(federation.alpha, "rotate")

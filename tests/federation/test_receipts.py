@@ -183,6 +183,7 @@ def test_the_late_one_drops_it_before_it_shows_anything_newer(
     assert set(states(get(five.alpha, ROUTE, release=digest)).values()) == {"done"}
 
 
+@pytest.mark.on_both
 def test_only_the_issuer_learns_that_there_is_such_a_release(five: Five) -> None:
     entry_id = publish(five.alpha, GROUP)
     five.sync()
@@ -223,6 +224,7 @@ def test_a_confirmation_never_moves_backwards(five: Five) -> None:
     assert confirmed(five.headquarters, five.beta) == (epoch, seq)
 
 
+@pytest.mark.on_both
 def test_the_slower_of_two_requests_does_not_move_it_back(five: Five) -> None:
     for _ in range(3):
         publish(five.alpha, GROUP)
@@ -249,6 +251,7 @@ def test_asking_with_a_cursor_confirms_up_to_it(five: Five, path: str) -> None:
     assert confirmed(five.headquarters, five.beta) == (epoch, 1)
 
 
+@pytest.mark.on_both
 def test_nobody_confirms_what_is_not_there_or_not_theirs(five: Five) -> None:
     publish(five.alpha, GROUP)
     with five.alpha.app_context():
@@ -309,6 +312,7 @@ def test_the_owner_sees_node_by_node_who_has_withdrawn_it(five: Five) -> None:
     assert "5 of 5 nodes have confirmed" in browser.get(page).text
 
 
+@pytest.mark.on_both
 def test_the_page_speaks_chinese(five: Five) -> None:
     case_id = published_case(five.alpha)
     five.sync()
@@ -362,6 +366,7 @@ def test_what_was_known_is_shown_while_headquarters_is_away(five: Five) -> None:
     assert "What stands here is as of" in text
 
 
+@pytest.mark.on_both
 def test_a_withdrawal_that_has_not_left_yet_waits_for_every_node(five: Five) -> None:
     case_id = published_case(five.alpha)
     five.sync()
@@ -374,6 +379,7 @@ def test_a_withdrawal_that_has_not_left_yet_waits_for_every_node(five: Five) -> 
     assert "has told nothing yet" in browser.get(page).text
 
 
+@pytest.mark.on_both
 def test_what_never_left_is_confirmed_by_its_own_node(five: Five) -> None:
     case_id = published_case(five.alpha, visibility="node")
     take_back(five.alpha, case_id)

@@ -6,15 +6,17 @@ its unit and its tags. Every reader of every node asks for every word by every r
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, select
+from sqlalchemy import delete, event, select
 
 from hub.cases import service as cases
 from hub.cases.models import Document, State
@@ -25,8 +27,10 @@ from hub.identity.models import Organisation, Person, Role, Scope
 from hub.search import building
 from hub.search import follower as search
 from hub.search.coordination import Coordination
+from hub.search.models import PastSearch
 from hub.search.shelves import shelf_of
-from tests.conftest import Stage
+from tests.conftest import NODES as KINDS
+from tests.conftest import MakeNode, save
 from tests.factories import (
     make_actor,
     make_case,
@@ -78,7 +82,7 @@ class World:
     """The nodes, and the ids of the cases by their visibility."""
 
     federation: Federation
-    ids: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, str]
 
     def node(self, name: str) -> Flask:
         return getattr(self.federation, name)
@@ -144,19 +148,49 @@ def publish(visibility: str, word: str, unit: Organisation) -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def lasting_world(make_lasting_node: MakeNode) -> Iterator[World]:
+    nodes = [make_lasting_node(name, **KINDS[name]) for name in NODES]
+    furnish(*nodes)
+    with indexed(nodes):
+        yield world_of(nodes)
+
+
 @pytest.fixture
-def world(stage: Stage) -> Iterator[World]:
-    nodes = stage("secrets", NODES, furnish)
-    found = World(Federation(*nodes, connect(*nodes)))
-    with found.node("alpha").app_context():
-        rows = db.session.execute(select(Document.title, Document.id))
-        titles = {title: str(case_id) for title, case_id in rows}
-        found.ids = {name: titles[f"责任区里的{word}"] for name, word in WORDS.items()}
+def world(lasting_world: World) -> World:
+    """Return what no test changes, for readers who have searched for nothing yet."""
+    for name in NODES:
+        with lasting_world.node(name).app_context(), transaction():
+            db.session.execute(delete(PastSearch))
+    return lasting_world
+
+
+@pytest.fixture
+def passing_world(world: World, make_node: MakeNode, tmp_path: Path) -> Iterator[World]:
+    """Return a copy of it."""
+    saved = {name: save(world.node(name), tmp_path / "saved") for name in NODES}
+    nodes = [make_node(name, saved=saved[name], **KINDS[name]) for name in NODES]
+    with indexed(nodes):
+        yield world_of(nodes)
+
+
+def world_of(nodes: Sequence[Flask]) -> World:
+    with nodes[NODES.index("alpha")].app_context():
+        titles = {
+            title: str(i) for title, i in db.session.execute(select(Document.title, Document.id))
+        }
+    ids = {name: titles[f"责任区里的{word}"] for name, word in WORDS.items()}
+    return World(Federation(*nodes, connect(*nodes)), ids)
+
+
+@contextmanager
+def indexed(nodes: Sequence[Flask]) -> Iterator[None]:
+    """Let feeds and indexes come to rest, and let go of the indexes at the end."""
     for node in nodes:
         settle(node)
         with node.app_context():
             search.follow_once()
-    yield found
+    yield
     for node in nodes:
         with node.app_context():
             of_this_node(search.Follower).close()
@@ -292,8 +326,9 @@ def scrub(page: str, text: str) -> str:
 def test_a_hidden_word_costs_the_database_what_nonsense_costs(world, node, who):
     reader = world.reader(node, who)
     statements: list[str] = []
-    with world.node(node).app_context():
-        event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+
+    def note(*values: object) -> None:
+        statements.append(str(values[2]))
 
     def cost(text: str) -> list[str]:
         statements.clear()
@@ -301,12 +336,21 @@ def test_a_hidden_word_costs_the_database_what_nonsense_costs(world, node, who):
         # The list of synonyms is read again every few seconds, whatever is asked.
         return [statement for statement in statements if "synonym_list" not in statement]
 
-    plain = cost(NONSENSE)
-    for name in hidden_from(node, who):
-        assert cost(WORDS[name]) == plain, name
+    with world.node(node).app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        plain = cost(NONSENSE)
+        for name in hidden_from(node, who):
+            assert cost(WORDS[name]) == plain, name
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
 
 
-def test_what_is_narrowed_or_withdrawn_is_found_by_nobody_who_lost_it_after_a_rebuild(world):
+def test_what_is_narrowed_or_withdrawn_is_found_by_nobody_who_lost_it_after_a_rebuild(
+    passing_world,
+):
+    world = passing_world
     alpha = world.node("alpha")
     with alpha.app_context(), transaction():
         keeper = make_actor(*REVIEWING)

@@ -109,6 +109,7 @@ def unpacked(node: Flask) -> list[str]:
     return [gzip.decompress(path.read_bytes()).decode() for path in files]
 
 
+@pytest.mark.on_both
 def test_a_node_that_took_the_snapshot_equals_its_peer_and_follows_it(
     headquarters: Flask, author: Flask, reader: Flask
 ) -> None:
@@ -129,6 +130,7 @@ def test_a_node_that_took_the_snapshot_equals_its_peer_and_follows_it(
         assert db.session.scalars(select(Listed)).all() == []
 
 
+@pytest.mark.on_both
 def test_a_fork_is_found_after_a_snapshot_too(
     headquarters: Flask, reader: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,6 +279,7 @@ def test_the_snapshot_of_a_closed_and_of_an_unknown_channel_look_the_same(
         assert len({answer.data for answer in answers}) == 1
 
 
+@pytest.mark.on_both
 def test_a_cursor_behind_retention_is_gone_and_the_reader_ends_equal(
     headquarters: Flask, reader: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,6 +307,7 @@ def test_a_cursor_behind_retention_is_gone_and_the_reader_ends_equal(
     assert state(reader) == state(headquarters)
 
 
+@pytest.mark.on_both
 def test_what_was_withdrawn_while_we_were_away_is_hidden_before_it_is_confirmed(
     headquarters: Flask, reader: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,6 +340,7 @@ def test_what_was_withdrawn_while_we_were_away_is_hidden_before_it_is_confirmed(
     assert confirmed() == [13]
 
 
+@pytest.mark.on_both
 def test_those_behind_a_relay_that_took_a_snapshot_follow_it(
     headquarters: Flask, partner: Flask, reader: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,6 +90,7 @@ def test_what_one_keeps_exists_for_nobody_else(mei):
     assert [kept.name for kept in saved.saved_by(mei)] == ["责任区"]
 
 
+@pytest.mark.on_both
 def test_it_is_renamed_and_removed_by_whom_it_belongs_to(mei):
     saved_id = keep(mei)
     with transaction():
@@ -124,6 +125,7 @@ def test_no_more_than_three_of_each_are_told_and_that_there_are_more(mei):
     assert (len(told.documents), told.has_more) == (3, True)
 
 
+@pytest.mark.on_both
 def test_the_news_hold_nothing_that_the_reader_may_not_read(mei):
     keep(mei)
     entry_id = publish("责任区内部做法", visibility="group")
@@ -166,6 +168,7 @@ def test_without_an_index_there_are_no_news_and_no_error(mei):
     assert news(mei) == [("责任区", [])]
 
 
+@pytest.mark.on_both
 def test_what_somebody_kept_is_deleted_once_their_account_has_ended(mei):
     keep(mei)
     with transaction():

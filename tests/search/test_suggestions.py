@@ -179,6 +179,7 @@ def test_the_last_searches_of_ones_own_are_suggested_first(library, reader):
     assert suggest("", audiences=STRANGERS) == []
 
 
+@pytest.mark.on_both
 def test_the_last_twenty_are_kept_each_once(node, reader):
     keep(reader, *(f"台账{number}" for number in range(25)), "台账7", "台账24")
 
@@ -188,6 +189,7 @@ def test_the_last_twenty_are_kept_each_once(node, reader):
     assert "台账4" not in kept
 
 
+@pytest.mark.on_both
 def test_who_wants_none_kept_has_none(node, reader):
     keep(reader, "台账")
     with transaction():
@@ -235,6 +237,7 @@ def test_the_api_answers_as_the_token_allows(shown):
     assert client.get("/api/v1/suggestions?x=1").status_code == 400
 
 
+@pytest.mark.on_both
 def test_only_what_found_something_is_kept_and_only_for_its_reader(shown):
     mine, other = _signed_in(shown, "mine"), _signed_in(shown, "other")
     for text in ("责任区", "责任区牌匾", "毫无踪影", ""):
@@ -247,6 +250,7 @@ def test_only_what_found_something_is_kept_and_only_for_its_reader(shown):
     assert "责任区" not in other.get("/me/searches").text
 
 
+@pytest.mark.on_both
 def test_ones_searches_can_be_deleted_and_switched_off(shown):
     reader, other = _signed_in(shown, "reader"), _signed_in(shown, "other")
     for browser in (reader, other):

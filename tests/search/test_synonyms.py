@@ -151,6 +151,7 @@ def test_an_administrator_edits_the_list_and_that_is_on_record(site, administrat
     assert recorded.actor_id is not None
 
 
+@pytest.mark.on_both
 def test_the_list_of_this_version_can_be_restored(site, administrator):
     submit(administrator, PAGE, text="甲方 = 乙方")
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from hub.config import settings
+from hub.config import of_this_node, settings
 from hub.database import db
 from hub.identity.models import EVERYBODY, MEMBERS
 from hub.search import service
-from hub.search.follower import follow_once
+from hub.search.follower import Follower, follow_once
 from hub.search.service import Results
 from hub.search.snippets import as_html
 from tests.search.published import publish
@@ -17,9 +17,17 @@ STRANGERS = frozenset({EVERYBODY})
 COLLEAGUES = frozenset({EVERYBODY, MEMBERS})
 
 
-@pytest.fixture(params=["tantivy", "whoosh"])
-def library(node, request):
-    node.extensions["hub.settings"] = replace(settings(), search_engine=request.param)
+@pytest.fixture(scope="module", params=["tantivy", "whoosh"])
+def library(make_lasting_node, request):
+    node = make_lasting_node(request.param)
+    with node.app_context():
+        node.extensions["hub.settings"] = replace(settings(), search_engine=request.param)
+        fill()
+        yield node
+        of_this_node(Follower).close()
+
+
+def fill():
     publish("国有企业党的建设这一年", "2026年3月，投入1,200元，三项 policies。", tags=["提质"])
     publish("党员责任区", "自2026-03起，责任区有牌子。COVID-19 期间也在。", unit="能源公司党委")
     publish("班组台账", "台账从十二本减到三本，支部书记带头。", tags=["减负"])
@@ -104,7 +112,12 @@ def test_marks_show_what_was_found(library):
 
 
 def test_without_an_index_exclusions_count_in_titles(library):
-    (settings().home / "index" / "current").unlink()
+    current = settings().home / "index" / "current"
+    aside = current.rename(current.with_name("aside"))
+    try:
+        without, with_words = search("-台账"), search("责任区 -台账")
+    finally:
+        aside.rename(current)
 
-    assert {hit.title for hit in search("-台账").hits} == {"国有企业党的建设这一年", "党员责任区"}
-    assert {hit.title for hit in search("责任区 -台账").hits} == {"党员责任区"}
+    assert {hit.title for hit in without.hits} == {"国有企业党的建设这一年", "党员责任区"}
+    assert {hit.title for hit in with_words.hits} == {"党员责任区"}
