@@ -85,7 +85,17 @@ def is_settling(peer_origin: str, channel: str) -> bool:
 
 def is_open(peer_origin: str, channel: str) -> bool:
     """Say whether anything of a bootstrap is still to be done."""
-    return is_unfinished(peer_origin, channel) or is_settling(peer_origin, channel)
+    return bool(open_among(peer_origin, [channel]))
+
+
+def open_among(peer_origin: str, channels: Iterable[str]) -> set[str]:
+    """Return those of a peer's channels in which anything of a bootstrap is still to be done."""
+    names = {
+        name(peer_origin, channel): channel
+        for channel in channels
+        for name in (_place_name, _settling_name)
+    }
+    return {names[name] for name in log.read_cursors(names)}
 
 
 def open_channels() -> set[str]:

@@ -135,10 +135,12 @@ def _channels_of(kind: str) -> list[str]:
 
 def _seen(peer: Peer) -> dict[str, str]:
     """Return our cursors; none where what a snapshot did not hold is still to be hidden."""
+    channels = expected(peer)
+    names = {cursor_name(peer.origin, channel): channel for channel in channels}
+    unsettled = bootstrap.open_among(peer.origin, channels)
+    places = {names[name]: at for name, at in log.read_cursors(names).items()}
     return {
-        name: at
-        for name in expected(peer)
-        if (at := cursor(peer.origin, name)) and not bootstrap.is_open(peer.origin, name)
+        channel: places[channel] for channel in channels if channel in places.keys() - unsettled
     }
 
 

@@ -185,6 +185,12 @@ def read_cursor(name: str) -> str | None:
     return db.session.scalar(select(Cursor.value).where(Cursor.name == name))
 
 
+def read_cursors(names: Collection[str]) -> dict[str, str]:
+    """Return the last places that these followers have handled, of those that have begun."""
+    rows = db.session.execute(select(Cursor.name, Cursor.value).where(Cursor.name.in_(names)))
+    return {row.name: row.value for row in rows}
+
+
 def move_cursor(name: str, value: object) -> None:
     """Remember the last place that a follower has handled, in the caller's transaction."""
     row = {"name": name, "value": str(value), "moved_at": clock.now()}

@@ -208,7 +208,7 @@ def test_unknown_fields_and_types_pass_untouched(keys: NodeKeys) -> None:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
     lambda children: st.lists(children) | st.dictionaries(st.text(), children),
-    max_leaves=20,
+    max_leaves=10,
 )
 
 
