@@ -16,6 +16,7 @@ from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Engine
 from werkzeug.routing import Rule
+from xdist.scheduler import LoadScopeScheduling
 
 from hub import create_app
 from hub.config import Settings
@@ -92,6 +93,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process is left alone with it at the end."""
     here = Path(__file__).parent
     items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in LONGEST)
+
+
+class ByFolder(LoadScopeScheduling):
+    """Gives all tests that share a federation of processes to one worker, others by their files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = nodeid.split("/")[1]
+        return folder if folder in LONGEST else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """Return what divides the tests among workers."""
+    return ByFolder(config, log)
 
 
 def pytest_collection_finish() -> None:

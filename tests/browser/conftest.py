@@ -23,7 +23,7 @@ PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Return Chromium as installed on this machine."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -35,11 +35,11 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def nodes(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, LiveNode]]:
-    """Return headquarters and two subsidiaries, joined, with content."""
+    """Return headquarters and two subsidiaries, joined, with content; each test leaves them so."""
     with federation(tmp_path_factory.mktemp("browser"), GROUP) as live:
         texts = [text for text in loading.samples() if not text.fields.get("partners")]
         for node in live.values():

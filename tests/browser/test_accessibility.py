@@ -1,17 +1,19 @@
 """axe finds nothing, on a phone and on a desk."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
+from sqlalchemy import delete
 
 from hub import clock
 from hub.database import db, transaction
 from hub.federation import shelf
 from hub.federation.harvesting import service as harvesting
-from hub.federation.harvesting.models import SourceKind
-from hub.federation.models import Frozen
+from hub.federation.harvesting.models import Source, SourceKind
+from hub.federation.models import Frozen, Quarantined
 from hub.journal.models import GROUP
 from hub.registry.models import Peer, PeerKind, PeerState
 from tests.browser.conftest import DESK, PHONE, Open
@@ -77,8 +79,8 @@ ADMINISTRATION = (  # Pages, or what is pressed on one of them.
 )
 
 
-@pytest.fixture(scope="module")
-def troubled(nodes: dict[str, LiveNode]) -> LiveNode:
+@pytest.fixture
+def troubled(nodes: dict[str, LiveNode]) -> Iterator[LiveNode]:
     """Return headquarters with all that an administrator may have to look at."""
     node = nodes["headquarters"]
     here, there, now = node.url, nodes["subsidiary-1"].url, clock.now()
@@ -97,7 +99,11 @@ def troubled(nodes: dict[str, LiveNode]) -> LiveNode:
         keys = {"fingerprint": "A" * 43, "token_jwk": {}, "signing_jwk": {}, "created_at": now}
         kind = {"kind": PeerKind.PARTNER, "state": PeerState.REGISTERED}
         db.session.add(Peer(**named, **kind, **keys, **agreed))
-    return node
+    yield node
+    with node.served.node.opened(), transaction():
+        for trouble in (Quarantined, Frozen, Source):
+            db.session.execute(delete(trouble))
+        db.session.execute(delete(Peer).where(Peer.origin == named["origin"]))
 
 
 def test_axe_finds_nothing_for_an_administrator(troubled: LiveNode, open_as: Open) -> None:
