@@ -97,3 +97,14 @@ def test_every_word_of_a_text_is_seen_in_it(text):
     for word in analysis.words(text):
         if not analysis.is_month(word) and word[-1] != "日":
             assert next(writings.places(folded, word), None), word
+
+
+def test_pairs_stay_within_their_run_and_a_lone_character_stands_for_itself():
+    found = analysis.tokens("好，支部 AI，办公室；𠮷𠮷：一")
+    assert found.text == "好 支部 ai 办公 公室 𠮷𠮷 一"
+    assert found.characters == "好 支 部 办 公 室 𠮷 𠮷 一"
+
+
+def test_a_text_without_chinese_has_no_characters_and_one_without_words_nothing():
+    assert analysis.tokens("COVID-19") == ("covid 19", "")
+    assert analysis.tokens("…") == ("", "")
