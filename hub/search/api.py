@@ -12,7 +12,7 @@ from hub.identity import access
 from hub.identity.errors import ScopeError
 from hub.identity.models import Scope
 from hub.identity.service import audiences
-from hub.search import service, spelling
+from hub.search import asking, service, spelling
 from hub.search.engine import FACETS, Facets, Order
 from hub.search.hits import Hit
 from hub.search.parts import LONGEST
@@ -67,6 +67,11 @@ class SearchArguments(Schema):
         load_default="",
         validate=validate.OneOf(["", "0", "1"]),
         metadata={"description": "1 for what fits the caller’s unit; see `fits` in the answer."},
+    )
+    here = fields.String(
+        load_default="",
+        validate=validate.OneOf(["", "0", "1"]),
+        metadata={"description": "1 to look in this node’s own index only; see `reach`."},
     )
     page = fields.Integer(
         load_default=1,
@@ -162,6 +167,14 @@ class ResultsSchema(Schema):
         validate=validate.OneOf([gap.value for gap in service.Gap if gap]),
         metadata={"description": "Why total and facets are null."},
     )
+    reach = fields.String(
+        validate=validate.OneOf([reach.value for reach in service.Reach if reach]),
+        metadata={
+            "description": "Where another node searches for this one: “all” if it answered and "
+            "this is its list; “away” if it did not, “unable” if it can’t answer this, and then "
+            "only what this node indexes itself was looked at."
+        },
+    )
 
 
 def _may_read() -> None:
@@ -190,6 +203,7 @@ def find() -> Response:
         per_page=asked["per_page"],
         profile=g.actor.profile,
         is_fitting=asked["fits"] == "1",
+        by=service.find if asked["here"] == "1" else asking.find_anywhere,
     )
     answer = answer_of(results)
     if asked["fits"] == "1":
@@ -259,6 +273,8 @@ def answer_of(results: Results) -> dict[str, Any]:
         answer["loosened"] = True
     if results.gap:
         answer["gap"] = results.gap
+    if results.reach:
+        answer["reach"] = results.reach
     return answer
 
 
