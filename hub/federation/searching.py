@@ -9,13 +9,15 @@ from typing import Any
 
 import structlog
 from flask import Flask, current_app
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.config import Settings, of_this_node, settings
 from hub.database import db
+from hub.errors import HubError
 from hub.federation import puller
 from hub.federation.backoff import Backoff
 from hub.federation.client import PeerClient
-from hub.federation.errors import PeerError, RefusedError
+from hub.federation.errors import RefusedError
 from hub.registry import service as registry
 from hub.registry.models import Peer, PeerKind
 
@@ -69,7 +71,7 @@ def ask(question: Mapping[str, Any]) -> dict[str, Any] | None:
     answer = line.pool.submit(_post, app, client, question)
     try:
         found = answer.result(PATIENCE)
-    except (PeerError, TimeoutError) as error:
+    except (HubError, SQLAlchemyError, TimeoutError) as error:
         _give_up(line, answer, error)
         logger.info("search not answered", peer=client.origin, reason=str(error) or "too slow")
         return None

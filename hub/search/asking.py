@@ -83,5 +83,7 @@ def _with_ours(asked: Search, results: Results) -> Results:
     if asked.page > 1:
         return results
     ours, shown = service.find(asked), {hit.id for hit in results.hits}
+    if ours.is_loosened and shown and not results.is_loosened:
+        return results  # Parts of the words are no news beside all of them.
     others = [hit for hit in ours.hits if hit.id not in shown]
     return replace(results, beside=replace(ours, hits=others[:BESIDE]))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import structlog
 from flask import Flask, current_app
 
 from hub.search.engine import FACETS, MOST_VALUES, Facets
@@ -18,6 +19,8 @@ from hub.search.places import LONGEST
 FIGURES = ("replicability", "adopted", "effective")  # Other nodes are told none of these.
 FILTERS = [name for name in FACETS if name not in FIGURES]
 MOST = 10**9  # Documents that anybody may claim to have.
+
+logger = structlog.get_logger()
 
 # Asks the node that we read from, in the words of `POST /fed/v1/search`. Returns what it answered,
 # unchecked, within a few seconds; None when it did not answer, or is known not to.
@@ -51,6 +54,7 @@ def ask(question: Mapping[str, Any]) -> Told | None:
     try:
         return read(answer, most=question["per_page"])
     except UnlikelyAnswerError:
+        logger.warning("search answered with something unexpected")
         return None
 
 

@@ -19,6 +19,7 @@ from hub.cases.models import Document
 from hub.config import of_this_node
 from hub.database import db, transaction
 from hub.federation import offering, searching
+from hub.identity.access import anyone as everybody
 from hub.identity.models import MEMBERS, Role
 from hub.journal.models import GROUP, LOCAL, PUBLIC
 from hub.registry import access
@@ -223,6 +224,16 @@ def test_where_nothing_is_found_elsewhere_our_own_stands_all_the_same(federation
 
     assert hits(text) == ["本单位责任区"]
     assert "found nothing in what all units share" in text
+
+
+def test_parts_of_the_words_stand_beside_nothing_that_has_all_of_them(federation, member):
+    share(federation, "党员责任区牌子")
+    keep_home(federation, "本单位责任区")
+
+    assert BESIDE not in page(member, "责任区牌子")
+    text = page(member, "责任区没有的词")
+    assert text.index("These say parts.") < text.index("本单位责任区") < text.index("Found by")
+    assert text.index("Found by") < text.index("Nothing says all of") < text.index("党员责任区")
 
 
 def test_what_is_for_one_unit_is_shown_to_nobody_else(federation, member):
@@ -440,6 +451,35 @@ def test_an_answer_that_makes_no_sense_is_none(federation, door, member, answer)
     assert door.asked
     assert hits(text) == ["本单位责任区"]
     assert AWAY in text
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ({}, 429, {"Retry-After": "9" * 5_000}),
+        ({}, 200, {"Date": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}),
+        ({}, 301, {"Location": "https://elsewhere.test"}),
+        ({}, 500),
+        ("", 204),
+    ],
+)
+def test_an_answer_with_an_odd_head_is_no_error_page(federation, door, member, answer):
+    keep_home(federation, "本单位责任区")
+    door.answer = lambda: answer
+
+    assert hits(page(member)) == ["本单位责任区"]
+    assert door.asked
+
+
+@pytest.mark.parametrize("life", [10**400, -(10**400), 0, True, "600", None])
+def test_a_token_that_holds_for_ever_is_no_error_page(federation, member, life):
+    keep_home(federation, "本单位责任区")
+    federation.headquarters.view_functions["oauth.token"] = everybody(
+        lambda: {"access_token": "x", "expires_in": life}
+    )
+    set_up(federation.alpha)
+
+    assert AWAY in page(member)
 
 
 def test_whatever_else_an_answer_holds_is_not_shown(federation, door, member):
