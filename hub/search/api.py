@@ -1,6 +1,5 @@
 """Search for programs."""
 
-import json
 from typing import Any
 
 from flask import Response, g, request
@@ -13,15 +12,12 @@ from hub.identity.errors import ScopeError
 from hub.identity.models import Scope
 from hub.identity.service import audiences
 from hub.search import asking, service, spelling
-from hub.search.engine import FACETS, Facets, Order
-from hub.search.hits import Hit
+from hub.search.answers import answer_of, respond
+from hub.search.engine import FACETS, Order
 from hub.search.parts import LONGEST
 from hub.search.places import LONGEST as LONGEST_PLACE
-from hub.search.service import DEEPEST, MOST_PER_PAGE, PER_PAGE, Results
-from hub.search.snippets import as_html
+from hub.search.service import DEEPEST, MOST_PER_PAGE, PER_PAGE
 from hub.search.suggestions import Kind, suggest
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 blueprint = Blueprint("search_api", __name__, url_prefix="/api/v1", description="Search")
 
@@ -213,11 +209,6 @@ def find() -> Response:
     return respond(answer)
 
 
-def respond(answer: dict[str, Any]) -> Response:
-    """Answer in JSON; dumping ten hits through the schema takes longer than finding them."""
-    return Response(_ENCODER.encode(answer), content_type="application/json")
-
-
 class SuggestionArguments(Schema):
     """What somebody has typed so far."""
 
@@ -259,50 +250,3 @@ def _asked(arguments: Schema) -> dict[str, Any]:
     except ValidationError as error:
         _PARSER.handle_error(ValidationError({"query": error.messages}))
     return asked
-
-
-def answer_of(results: Results) -> dict[str, Any]:
-    """Return what was found, as `ResultsSchema` has it."""
-    answer: dict[str, Any] = {
-        "total": results.total,
-        "page": results.page,
-        "hits": [_hit(hit) for hit in results.hits],
-        "facets": None if results.facets is None else _counts(results.facets),
-    }
-    if results.is_loosened:
-        answer["loosened"] = True
-    if results.gap:
-        answer["gap"] = results.gap
-    if results.reach:
-        answer["reach"] = results.reach
-    return answer
-
-
-def _counts(facets: Facets) -> dict[str, list[dict[str, Any]]]:
-    return {
-        name: [{"value": value, "count": count} for value, count in values]
-        for name, values in facets.items()
-    }
-
-
-def _hit(hit: Hit) -> dict[str, Any]:
-    more: dict[str, Any] = {"unsigned": True} if hit.is_harvested else {}
-    more |= {"file": hit.file} if hit.file else {}
-    more |= {"fit": hit.fit._asdict()} if hit.fit else {}
-    return more | {
-        "id": str(hit.id),
-        "origin": hit.origin,
-        "kind": hit.kind,
-        "title": hit.title,
-        "snippet": as_html(hit.snippet),
-        "unit": hit.unit,
-        "category": hit.category,
-        "level": hit.level,
-        "replicability": hit.replicability,
-        "adopted": hit.adopted,
-        "effective": hit.effective,
-        "kit": hit.has_kit,
-        "published_at": hit.published_at.isoformat(),
-        "synced_at": hit.synced_at.isoformat(),
-        "score": round(hit.score, 4),
-    }

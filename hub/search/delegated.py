@@ -14,7 +14,7 @@ from hub.config import settings
 from hub.errors import InvalidError, NotFoundError
 from hub.registry import access
 from hub.search import service
-from hub.search.api import answer_of, respond
+from hub.search.answers import answer_of, respond
 from hub.search.elsewhere import FIGURES, FILTERS
 from hub.search.engine import Order
 from hub.search.parts import LONGEST
