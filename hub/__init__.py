@@ -8,7 +8,7 @@ from hub.cases import api as cases_api
 from hub.cases import views as cases_views
 from hub.config import Settings
 from hub.federation import api as federation_api
-from hub.federation import metrics, oauth, oversight, receipts_api, repair_api
+from hub.federation import metrics, oauth, oversight, receipts_api, repair_api, searching
 from hub.federation import views as federation_views
 from hub.federation.feeds import views as feeds_views
 from hub.federation.files import views as files_views
@@ -17,7 +17,7 @@ from hub.identity import access, sessions
 from hub.identity import views as identity_views
 from hub.registry import api as registry_api
 from hub.search import api as search_api
-from hub.search import delegated, personal, related_views, saved_views, wording
+from hub.search import delegated, elsewhere, personal, related_views, saved_views, wording
 from hub.search import state_views as search_state
 from hub.search import views as search_views
 
@@ -33,6 +33,7 @@ def create_app(config: Settings | None = None) -> Flask:
     sessions.init_app(app)
     web.watch_forms(app, config)
     access.init_app(app)
+    elsewhere.init_app(app, searching.ask)
     for views in (cases_views, search_views, identity_views, federation_views, oversight):
         app.register_blueprint(views.blueprint)
     for views in (harvesting_views, related_views, saved_views, search_state, personal, wording):

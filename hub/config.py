@@ -34,6 +34,7 @@ class Settings:
     allow_loopback: bool = False  # Accept plain http peers on this machine.
     search_engine: str = ""  # tantivy or whoosh; empty means the best one available.
     search_url: str = ""  # Addresses of an OpenSearch cluster, with commas; empty means files here.
+    search_delegate: bool = False  # Leave what others wrote to the search of whom we read from.
     locale: str = "zh_CN"  # Language of pages unless the reader chose: zh_CN or en.
     time_zone: str = "Asia/Shanghai"  # Zone in which times are shown.
     bind: str = ""  # host:port to listen on; empty means the origin's.
@@ -81,6 +82,11 @@ class Settings:
     def offers_all(self) -> bool:
         """Say whether others read here what this node has of others."""
         return self.is_headquarters or self.is_relay
+
+    @property
+    def delegates_search(self) -> bool:
+        """Say whether another node searches for this one; whoever is asked itself indexes all."""
+        return self.search_delegate and not self.offers_all
 
     @property
     def database(self) -> str:

@@ -38,7 +38,7 @@ def refusal_of(origin: str, response: requests.Response, answer: dict[str, Any])
     """Return the error that an answer other than 2xx is, with the code that it gives."""
     code = answer.get("code") or answer.get("error") or f"http_{response.status_code}"
     detail = answer.get("detail") or answer.get("error_description") or ""
-    after = response.headers.get("Retry-After", "")
+    after = response.headers.get("Retry-After", "")[:9]  # Python reads no number of any length.
     return RefusedError(
         origin,
         str(code)[:60],

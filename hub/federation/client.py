@@ -35,6 +35,7 @@ from hub.registry.models import Peer, PeerKind
 Into = Callable[[bytes], object] | None
 
 LONGEST = 30.0  # Seconds that an answer may take; held requests add what they wait.
+LONGEST_LIFE = 86_400  # Seconds that a token may claim to hold.
 EARLY = 60  # Seconds before its end at which a token is replaced.
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -221,7 +222,9 @@ class PeerClient:
             shown = {"DPoP": dpop.prove("POST", self.origin + PATH)} if self.proves else {}
             answer = self.ask("POST", PATH, data=form, headers=shown, timeout=timeout)
             token, life = answer.get("access_token"), answer.get("expires_in")
-            if not isinstance(token, str) or not isinstance(life, int):
+            if type(life) is not int or not 0 < life <= LONGEST_LIFE:
+                raise MalformedError(self.origin, "a token without a proper end")
+            if not isinstance(token, str):
                 raise MalformedError(self.origin, "no access token")
             if self.proves and str(answer.get("token_type")).lower() != dpop.SCHEME:
                 raise MalformedError(self.origin, "a token that anybody may use who finds it")
@@ -244,7 +247,7 @@ class PeerClient:
         try:
             theirs = parsedate_to_datetime(response.headers.get("Date", ""))
             self.clock_ahead = (theirs - clock.now()).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             self.clock_ahead = None
 
     def _read(self, response: requests.Response, ends: float) -> dict[str, Any]:

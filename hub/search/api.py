@@ -1,6 +1,5 @@
 """Search for programs."""
 
-import json
 from typing import Any
 
 from flask import Response, g, request
@@ -12,16 +11,13 @@ from hub.identity import access
 from hub.identity.errors import ScopeError
 from hub.identity.models import Scope
 from hub.identity.service import audiences
-from hub.search import service, spelling
-from hub.search.engine import FACETS, Facets, Order
-from hub.search.hits import Hit
+from hub.search import asking, service, spelling
+from hub.search.answers import answer_of, respond
+from hub.search.engine import FACETS, Order
 from hub.search.parts import LONGEST
 from hub.search.places import LONGEST as LONGEST_PLACE
-from hub.search.service import DEEPEST, MOST_PER_PAGE, PER_PAGE, Results
-from hub.search.snippets import as_html
+from hub.search.service import DEEPEST, MOST_PER_PAGE, PER_PAGE
 from hub.search.suggestions import Kind, suggest
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 blueprint = Blueprint("search_api", __name__, url_prefix="/api/v1", description="Search")
 
@@ -67,6 +63,11 @@ class SearchArguments(Schema):
         load_default="",
         validate=validate.OneOf(["", "0", "1"]),
         metadata={"description": "1 for what fits the caller’s unit; see `fits` in the answer."},
+    )
+    here = fields.String(
+        load_default="",
+        validate=validate.OneOf(["", "0", "1"]),
+        metadata={"description": "1 to look in this node’s own index only; see `reach`."},
     )
     page = fields.Integer(
         load_default=1,
@@ -162,6 +163,14 @@ class ResultsSchema(Schema):
         validate=validate.OneOf([gap.value for gap in service.Gap if gap]),
         metadata={"description": "Why total and facets are null."},
     )
+    reach = fields.String(
+        validate=validate.OneOf([reach.value for reach in service.Reach if reach]),
+        metadata={
+            "description": "Where another node searches for this one: “all” if it answered and "
+            "this is its list; “away” if it did not, “unable” if it can’t answer this, and then "
+            "only what this node indexes itself was looked at."
+        },
+    )
 
 
 def _may_read() -> None:
@@ -190,6 +199,7 @@ def find() -> Response:
         per_page=asked["per_page"],
         profile=g.actor.profile,
         is_fitting=asked["fits"] == "1",
+        by=service.find if asked["here"] == "1" else asking.find_anywhere,
     )
     answer = answer_of(results)
     if asked["fits"] == "1":
@@ -197,11 +207,6 @@ def find() -> Response:
     if meant := spelling.meant(asked["q"], results, audiences=readers, filters=filters):
         answer["did_you_mean"] = meant
     return respond(answer)
-
-
-def respond(answer: dict[str, Any]) -> Response:
-    """Answer in JSON; dumping ten hits through the schema takes longer than finding them."""
-    return Response(_ENCODER.encode(answer), content_type="application/json")
 
 
 class SuggestionArguments(Schema):
@@ -245,48 +250,3 @@ def _asked(arguments: Schema) -> dict[str, Any]:
     except ValidationError as error:
         _PARSER.handle_error(ValidationError({"query": error.messages}))
     return asked
-
-
-def answer_of(results: Results) -> dict[str, Any]:
-    """Return what was found, as `ResultsSchema` has it."""
-    answer: dict[str, Any] = {
-        "total": results.total,
-        "page": results.page,
-        "hits": [_hit(hit) for hit in results.hits],
-        "facets": None if results.facets is None else _counts(results.facets),
-    }
-    if results.is_loosened:
-        answer["loosened"] = True
-    if results.gap:
-        answer["gap"] = results.gap
-    return answer
-
-
-def _counts(facets: Facets) -> dict[str, list[dict[str, Any]]]:
-    return {
-        name: [{"value": value, "count": count} for value, count in values]
-        for name, values in facets.items()
-    }
-
-
-def _hit(hit: Hit) -> dict[str, Any]:
-    more: dict[str, Any] = {"unsigned": True} if hit.is_harvested else {}
-    more |= {"file": hit.file} if hit.file else {}
-    more |= {"fit": hit.fit._asdict()} if hit.fit else {}
-    return more | {
-        "id": str(hit.id),
-        "origin": hit.origin,
-        "kind": hit.kind,
-        "title": hit.title,
-        "snippet": as_html(hit.snippet),
-        "unit": hit.unit,
-        "category": hit.category,
-        "level": hit.level,
-        "replicability": hit.replicability,
-        "adopted": hit.adopted,
-        "effective": hit.effective,
-        "kit": hit.has_kit,
-        "published_at": hit.published_at.isoformat(),
-        "synced_at": hit.synced_at.isoformat(),
-        "score": round(hit.score, 4),
-    }

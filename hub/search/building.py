@@ -80,13 +80,11 @@ def _begin(shelf: Shelf, progress: Progress) -> Unfinished:
 
 def _add_all(new: Unfinished, progress: Progress, tell: Told) -> None:
     """Add all documents from where the index is; committed, and noted, now and then."""
-    total = db.session.scalar(
-        select(func.count()).select_from(Document).where(Document.audience.is_not(None))
-    )
+    total = db.session.scalar(select(func.count()).select_from(Document).where(indexing.belongs()))
     writer, place = new.writer, new.place
     for number in itertools.count(1):
         db.session.rollback()  # A long read would keep the database from tidying up.
-        page = indexing.visible().order_by(Document.id).limit(PAGE)
+        page = indexing.indexed().order_by(Document.id).limit(PAGE)
         left = page.where(Document.id > place.last) if place.last else page
         rows = db.session.execute(left).all()
         if not rows:

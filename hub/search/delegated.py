@@ -14,15 +14,14 @@ from hub.config import settings
 from hub.errors import InvalidError, NotFoundError
 from hub.registry import access
 from hub.search import service
-from hub.search.api import answer_of, respond
-from hub.search.engine import FACETS, Order
+from hub.search.answers import answer_of, respond
+from hub.search.elsewhere import FIGURES, FILTERS
+from hub.search.engine import Order
 from hub.search.parts import LONGEST
 from hub.search.places import LONGEST as LONGEST_PLACE
 from hub.search.service import DEEPEST, MOST_PER_PAGE, PER_PAGE
 
 LARGEST = 16 * 1024  # Bytes of a question.
-FIGURES = ("replicability", "adopted", "effective")
-_FILTERS = [name for name in FACETS if name not in FIGURES]
 
 blueprint = Blueprint("search_fed", __name__)
 
@@ -32,7 +31,7 @@ class QuestionSchema(Schema):
 
     q = fields.String(load_default="", validate=validate.Length(max=LONGEST))
     filters = fields.Dict(
-        keys=fields.String(validate=validate.OneOf(_FILTERS)),
+        keys=fields.String(validate=validate.OneOf(FILTERS)),
         values=fields.String(validate=validate.Length(max=LONGEST_PLACE)),
         load_default=dict,
     )

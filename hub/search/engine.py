@@ -258,10 +258,12 @@ def choose(name: str = "") -> Engine:
     return load(ENGINES[-1])
 
 
-def digest(made_by: Named) -> str:
+def digest(made_by: Named, *, is_delegating: bool = False) -> str:
     """Return a name for what an index of this engine holds and how.
 
     It follows the very code that decides it, so that nobody can forget to change it.
+
+    :param is_delegating: whether it leaves out what another node searches for us.
     """
     here = Path(__file__).parent
     names = (
@@ -279,4 +281,5 @@ def digest(made_by: Named) -> str:
     own = sorted(code.glob("*.py")) if code.is_dir() else [code.with_suffix(".py")]
     sources = (*(here / name for name in names), *own)
     parts = [made_by.name, made_by.version, *(source.read_text() for source in sources)]
+    parts += ["delegating"] if is_delegating else []
     return sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -63,9 +63,10 @@ class FolderIndex:
 class Folder:
     """All indexes of one node that has them in its home folder."""
 
-    def __init__(self, home: Path, engine: Engine) -> None:
+    def __init__(self, home: Path, engine: Engine, *, is_delegating: bool = False) -> None:
         self.path = home / "index"
         self.engine = engine  # Of new indexes.
+        self.is_delegating = is_delegating  # To another node, so these leave something out.
 
     def stamp(self) -> tuple[int, int] | None:
         try:
@@ -113,4 +114,5 @@ class Folder:
     @property
     def _of_today(self) -> str:
         """Return how the names of all indexes begin that hold what this version would make."""
-        return f"{self.engine.name}-{engines.digest(self.engine)}-"
+        digest = engines.digest(self.engine, is_delegating=self.is_delegating)
+        return f"{self.engine.name}-{digest}-"

@@ -20,6 +20,7 @@ class Asked:
     order: Order = Order.RELEVANCE
     page: int = 1
     fits: bool = False  # Only what fits the unit of who asks.
+    here: bool = False  # Only in the index of this node.
 
     @classmethod
     def of(cls, arguments: Mapping[str, str]) -> "Asked":
@@ -34,6 +35,7 @@ class Asked:
             order=Order(order) if order in set(Order) else Order.RELEVANCE,
             page=max(number, 1),
             fits=arguments.get("fits") == "1",
+            here=arguments.get("here") == "1",
         )
 
     @property
@@ -49,6 +51,7 @@ class Asked:
         filters = {name: changes.pop(name, self.filters.get(name, "")) for name in FACETS}
         asked = replace(self, **changes)
         order = "" if asked.order == Order.RELEVANCE else str(asked.order)
-        last = {"order": order, "fits": asked.fits and 1, "page": page if page > 1 else ""}
+        last = {"order": order, "fits": asked.fits and 1, "here": asked.here and 1}
+        last |= {"page": page if page > 1 else ""}
         values = {"q": asked.q} | filters | last
         return {name: value for name, value in values.items() if value}

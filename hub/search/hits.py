@@ -1,7 +1,7 @@
 """The documents that were found, as the database shows them to who asks."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -127,6 +127,17 @@ def hit_of(row: Row[Any], score: float, marker: Marker, asker: Asker) -> Hit:
     *shown, context, summary, body, fields = row[:_WIDTH]
     snippet = marker.cut((summary, body), _more_texts(fields), title=row.title)
     return Hit._make((*shown, score, snippet, fitting.explain(context, asker.profile), ""))
+
+
+def hits_of(
+    found: Iterable[tuple[UUID, float]],
+    rows: Mapping[UUID, Row[Any]],
+    marker: Marker,
+    asker: Asker,
+) -> list[Hit]:
+    """Return the hits that have a row of `rows_of`, in their order."""
+    hits = [hit_of(rows[id_], score, marker, asker) for id_, score in found if id_ in rows]
+    return with_files(hits, marker, asker)
 
 
 def with_files(hits: list[Hit], marker: Marker, asker: Asker) -> list[Hit]:

@@ -7,12 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from flask_babel import force_locale, gettext
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
 
 from hub.cases.fields import CATEGORIES
 from hub.cases.models import Document
 from hub.cases.service.offered import words_of
+from hub.config import settings
 from hub.database import db
+from hub.identity.models import MEMBERS
 from hub.registry import names
 from hub.search import analysis, fitting, naming, places
 from hub.search.engine import Indexed
@@ -44,18 +46,31 @@ COLUMNS = (
 )
 
 
-def visible() -> Select[Any]:
-    """Return the query for the documents that anybody at all may read."""
-    return select(*COLUMNS).where(Document.audience.is_not(None))
+def belongs() -> ColumnElement[bool]:
+    """Return the condition under which a document belongs in the index: somebody may read it.
+
+    Where another node searches for this one, what others wrote for members is left to it. What is
+    open to everybody stays, so that visitors need nobody else.
+    """
+    is_visible = Document.audience.is_not(None)
+    if not settings().delegates_search:
+        return is_visible
+    is_kept = or_(Document.origin == settings().origin, Document.audience != MEMBERS)
+    return and_(is_visible, is_kept)
+
+
+def indexed() -> Select[Any]:
+    """Return the query for the documents that belong in the index."""
+    return select(*COLUMNS).where(belongs())
 
 
 def read(ids: Sequence[UUID]) -> list[Indexed]:
-    """Return those of these documents that anybody may read, as the engines keep them."""
-    return prepare(db.session.execute(visible().where(Document.id.in_(ids))))
+    """Return those of these documents that belong in the index, as the engines keep them."""
+    return prepare(db.session.execute(indexed().where(Document.id.in_(ids))))
 
 
 def prepare(rows: Iterable[Row[Any]]) -> list[Indexed]:
-    """Turn rows of `visible` into what the engines keep."""
+    """Turn rows of `indexed` into what the engines keep."""
     categories, rows = _category_names(), list(rows)
     nodes = names.node_names({row.origin for row in rows})
     offers = words_of([row.id for row in rows])

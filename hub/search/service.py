@@ -36,10 +36,9 @@ from hub.search.hits import (
     Hit,
     by_title,
     changed_since,
-    hit_of,
+    hits_of,
     rows_of,
     storable,
-    with_files,
 )
 from hub.search.queries import LONGEST, Question, understand
 from hub.search.reading import OpenIndex
@@ -60,6 +59,16 @@ class Gap(StrEnum):
     LAGGING = "lagging"  # Too much is newer than the index.
     REBUILDING = "rebuilding"  # There is no index; only titles were compared.
     UNREACHABLE = "unreachable"  # Its server does not answer; only titles were compared.
+    ELSEWHERE = "elsewhere"  # What another node counted, it can't say or we may not show.
+
+
+class Reach(StrEnum):
+    """How far was looked, where this node leaves part of its search to another."""
+
+    OWN = ""  # In its own index, and that was all that was asked for.
+    ALL = "all"  # The other node answered.
+    AWAY = "away"  # It did not, so only in the own index.
+    UNABLE = "unable"  # It can't answer this, so only in the own index.
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,9 @@ class Results:
     marker: Marker  # Of what was looked for.
     is_loosened: bool = False  # Nothing says all of it, so any part of it was looked for.
     gap: Gap = Gap.NONE
+    reach: Reach = Reach.OWN
+    left_out: int = 0  # Hits of another node that are not here, or not for who asks.
+    beside: "Results | None" = None  # What our own index finds beside what another node found.
 
     @property
     def has_more(self) -> bool:
@@ -81,20 +93,34 @@ class Results:
         if (self.page + 1) * self.per_page > DEEPEST:
             return False
         if self.total is None:
-            return len(self.hits) == self.per_page
+            return len(self.hits) + self.left_out == self.per_page
         return self.page * self.per_page < self.total
 
 
 @dataclass(frozen=True)
 class Search:
-    """What is asked, in bounds."""
+    """What is asked, in bounds.
 
+    :raises LongQueryError: for more than 200 characters.
+    :raises LongPageError: for more than 50 hits a page, or none.
+    :raises FarPageError: beyond the first 10,000 hits.
+    """
+
+    text: str
     asker: Asker
     wish: Wish
     filters: tuple[tuple[str, str], ...]
     order: Order
     page: int
     per_page: int
+
+    def __post_init__(self) -> None:
+        if len(self.text) > LONGEST:
+            raise LongQueryError(field="q", limit=LONGEST)
+        if not 0 < self.per_page <= MOST_PER_PAGE:
+            raise LongPageError(field="per_page", limit=MOST_PER_PAGE)
+        if self.page < 1 or self.page * self.per_page > DEEPEST:
+            raise FarPageError(field="page", limit=DEEPEST)
 
     @property
     def offset(self) -> int:
@@ -111,6 +137,32 @@ class Answer:
     is_lagging: bool  # Too much is newer than the index to leave it out.
 
 
+Finder = Callable[[Search], Results]
+
+
+def find(asked: Search) -> Results:
+    """Find what is asked for in our own index, best first; without words, newest first.
+
+    A run of Chinese is found as it stands, or in other words for the same. Where nothing says all
+    that was asked, Latin words are taken for pinyin of titles, units and tags; where that finds
+    nothing either, parts count, and the results say so. What is typed is data but for the few
+    signs that `parts` knows, and nothing in it is an error but its length.
+    """
+    index = of_this_node(OpenIndex)
+    try:
+        reader = index.newest()
+        if reader is not None:
+            question = understand(asked.text, synonyms.in_force())
+            if asked.text.strip() and not question.says_something:
+                return _nothing(asked)
+            return _search(partial(index.search, reader), question, asked)
+    except BrokenIndexError:
+        index.give_up()
+    except SearchDownError:
+        return _search_titles(asked, Gap.UNREACHABLE)
+    return _search_titles(asked, Gap.REBUILDING)
+
+
 def search(
     text: str,
     *,
@@ -122,45 +174,21 @@ def search(
     profile: Profile = UNKNOWN,
     is_fitting: bool = False,
     is_by_node: bool = False,
+    by: Finder = find,
 ) -> Results:
-    """Find documents that these audiences may read, best first; without words, newest first.
-
-    A run of Chinese is found as it stands, or in other words for the same. Where nothing says all
-    that was asked, Latin words are taken for pinyin of titles, units and tags; where that finds
-    nothing either, parts count, and the results say so. What is typed is data but for the few
-    signs that `parts` knows, and nothing in it is an error but its length.
+    """Find documents that these audiences may read.
 
     :param filters: names of `FACETS` with the value wanted; empty values filter nothing.
     :param profile: of the unit of who asks: what fits it comes first, and each hit says why.
     :param is_fitting: whether only that is wanted. Without a profile it is no filter.
     :param is_by_node: whether another node asks; its audiences are then the words of a peer.
-    :raises LongQueryError: for more than 200 characters.
-    :raises LongPageError: for more than 50 hits a page, or none.
-    :raises FarPageError: beyond the first 10,000 hits.
+    :param by: what finds them: our own index, or whatever `asking` can reach.
+    :raises HubError: see `Search`.
     """
-    if len(text) > LONGEST:
-        raise LongQueryError(field="q", limit=LONGEST)
-    if not 0 < per_page <= MOST_PER_PAGE:
-        raise LongPageError(field="per_page", limit=MOST_PER_PAGE)
-    if page < 1 or page * per_page > DEEPEST:
-        raise FarPageError(field="page", limit=DEEPEST)
-    wanted = tuple((name, storable(filters[name])) for name in FACETS if filters.get(name))
     asker = Asker(frozenset(audiences), profile, is_by_node)
     wish = fitting.wish(profile, is_filter=is_fitting)
-    asked = Search(asker, wish, wanted, order, page, per_page)
-    index = of_this_node(OpenIndex)
-    try:
-        reader = index.newest()
-        if reader is not None:
-            question = understand(text, synonyms.in_force())
-            if text.strip() and not question.says_something:
-                return _nothing(asked)
-            return _search(partial(index.search, reader), question, asked)
-    except BrokenIndexError:
-        index.give_up()
-    except SearchDownError:
-        return _search_titles(text, asked, Gap.UNREACHABLE)
-    return _search_titles(text, asked, Gap.REBUILDING)
+    wanted = tuple((name, storable(filters[name])) for name in FACETS if filters.get(name))
+    return by(Search(text, asker, wish, wanted, order, page, per_page))
 
 
 def _nothing(asked: Search) -> Results:
@@ -177,11 +205,7 @@ def _search(engine: Engine, question: Question, asked: Search) -> Results:
     found, rows = answer.found, answer.rows
     marker = Marker(question.loose_marks if is_loosened else question.exact_marks)
     return Results(
-        hits=with_files(
-            [hit_of(rows[i], score, marker, asked.asker) for i, score in found.hits if i in rows],
-            marker,
-            asked.asker,
-        ),
+        hits=hits_of(found.hits, rows, marker, asked.asker),
         page=asked.page,
         per_page=asked.per_page,
         total=None if answer.is_lagging else found.total,
@@ -224,15 +248,16 @@ def _ask(engine: Engine, query: Query, asked: Search) -> Answer:
     return Answer(found, rows, is_lagging=True)  # It changes faster than we ask: claim nothing.
 
 
-def _search_titles(text: str, asked: Search, gap: Gap) -> Results:
+def _search_titles(asked: Search, gap: Gap) -> Results:
     hits, marker = by_title(
-        text, asked.asker, asked.filters, limit=asked.per_page, offset=asked.offset
+        asked.text, asked.asker, asked.filters, limit=asked.per_page, offset=asked.offset
     )
     return Results(hits, asked.page, asked.per_page, None, None, marker, gap=gap)
 
 
 def node_names(results: Results) -> dict[str, str]:
     """Return what people call the nodes that the results come from, by their origins."""
-    origins = {hit.origin for hit in results.hits}
+    beside = results.beside.hits if results.beside else ()
+    origins = {hit.origin for hit in (*results.hits, *beside)}
     origins |= {value for value, _ in (results.facets or {}).get("origin", [])}
     return names.node_names(origins)

@@ -18,4 +18,5 @@ def shelf_of(config: Settings) -> Shelf:
         module = importlib.import_module("hub.search.engines.opensearch")
         shelf: Shelf = module.Cluster(config)
         return shelf
-    return Folder(config.home, engines.choose(config.search_engine))
+    engine = engines.choose(config.search_engine)
+    return Folder(config.home, engine, is_delegating=config.delegates_search)

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from hub.identity import access
 from hub.identity.service import audiences
-from hub.search import keeping, places, service, spelling
+from hub.search import asking, keeping, places, service, spelling
 from hub.search.forms import BOXES, Asked
 
 blueprint = Blueprint("search", __name__, template_folder="templates")
@@ -26,6 +26,7 @@ def find() -> ResponseReturnValue:
         page=asked.page,
         profile=g.actor.profile,
         is_fitting=asked.fits,
+        by=service.find if asked.here else asking.find_anywhere,
     )
     if g.actor.is_signed_in and asked.q and results.hits and not results.is_loosened:
         keeping.keep(g.actor.person_id, asked.q)

@@ -202,7 +202,7 @@ def test_an_index_of_another_version_serves_until_the_new_one_is_ready(node, mon
     start_again(node)
     shelf = shelf_of(settings())
     before = shelf.current()
-    monkeypatch.setattr(engines, "digest", lambda engine: "0123456789abcdef")
+    monkeypatch.setattr(engines, "digest", lambda engine, **more: "0123456789abcdef")
 
     assert total("责任区") == 1
     follow_once()

@@ -124,6 +124,7 @@ class Cluster:
     def __init__(self, config: Settings) -> None:
         self._connection = Connection(config.search_url, config.threads)
         self._origin = config.origin
+        self._is_delegating = config.delegates_search
         self._prefix = f"jingwei-{sha256(config.origin.encode()).hexdigest()[:12]}"
         self._alias = f"{self._prefix}-current"
 
@@ -177,7 +178,8 @@ class Cluster:
     @property
     def _of_today(self) -> str:
         """Return how the names of all indexes begin that hold what this version would make."""
-        return f"{self._prefix}-{engines.digest(self)}-"
+        digest = engines.digest(self, is_delegating=self._is_delegating)
+        return f"{self._prefix}-{digest}-"
 
     def _index(self, name: str) -> ClusterIndex:
         return ClusterIndex(self._connection, name, self._origin)
