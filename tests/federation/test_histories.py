@@ -35,7 +35,7 @@ from tests.federation.backups import save
 from tests.federation.test_exchange import meet, publish, quarantine, readdress, titles
 from tests.in_process import NodeAdapter, origin_of
 
-HISTORIES = int(os.environ.get("HUB_TEST_HISTORIES", "3"))
+HISTORIES = int(os.environ.get("HUB_TEST_HISTORIES", "2"))
 STEPS = 60
 PARTNER = partner_channel("globex")
 AUDIENCES = ((LOCAL,), (GROUP,), (GROUP, PARTNER), (GROUP, PUBLIC), ())

@@ -21,7 +21,7 @@ from tests.live import ALL, GROUP, LiveNode, release, wait_for, write
 
 pytestmark = pytest.mark.processes
 
-KILLS = int(os.environ.get("HUB_TEST_KILLS", "20"))
+KILLS = int(os.environ.get("HUB_TEST_KILLS", "5"))
 PUBLICATIONS = 25 * KILLS
 SEED = 20261123
 AUDIENCES: tuple[tuple[str, tuple[str, ...]], ...] = (  # Visibility, and the nodes that may see it.

@@ -183,6 +183,7 @@ NONSENSE = [
 ]
 
 
+@pytest.mark.on_both
 def test_a_member_finds_what_only_headquarters_has_indexed(federation, member):
     share(federation, "党员责任区", "台账减负")
     with federation.alpha.app_context():
@@ -285,6 +286,7 @@ def test_the_index_is_built_anew_when_the_setting_changes(federation):
     assert counts == [1, 0]
 
 
+@pytest.mark.on_both
 def test_what_opens_to_everybody_or_no_longer_moves_between_the_two(federation):
     visitor = federation.alpha.test_client()
     entry_id = publish(federation.beta, GROUP, title="党员责任区")
@@ -308,6 +310,7 @@ def test_nothing_but_words_and_filters_leaves_the_node(door, member):
     ]
 
 
+@pytest.mark.on_both
 def test_a_hit_that_this_reader_may_not_see_is_not_shown_and_nothing_is_counted(
     federation, member, door
 ):
