@@ -7,7 +7,7 @@ import pytest
 from tests.live import LiveNode, federation
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, LiveNode]]:
     """Return the four nodes of the demo on free ports, joined and without content."""
     with federation(tmp_path_factory.mktemp("federation")) as live:
