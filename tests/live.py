@@ -14,7 +14,10 @@ from typing import Any, TypeVar
 
 import requests
 
+from hub.database import transaction
 from hub.demo import joining, loading, nodes, people, running
+from hub.federation import joining as invitations
+from hub.registry.models import PeerKind
 from tests.ports import free_port
 
 T = TypeVar("T")
@@ -70,6 +73,12 @@ class LiveNode:
         found = self.ask("GET", "/search", username, params={"q": words, "per_page": 50})
         hits: list[dict[str, Any]] = found["hits"]
         return hits
+
+    def invite(self, origin: str) -> str:
+        """Return the code with which a subsidiary may join, as its administrator would get it."""
+        node = self.served.node
+        with node.opened(), transaction():
+            return invitations.invite(origin, node.plan.enterprise, PeerKind.SUBSIDIARY)
 
 
 @contextmanager

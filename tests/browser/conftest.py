@@ -4,9 +4,10 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 from hub.demo import loading
+from hub.demo.people import Account
 from tests.live import GROUP, LiveNode, federation
 
 QUIET = (  # Chromium as root in a container, and talking to nobody but us.
@@ -47,26 +48,37 @@ def nodes(
         yield live
 
 
+@pytest.fixture(scope="package")
+def sessions() -> dict[tuple[str, str], StorageState]:
+    """Return the cookies of those who have signed in: address and name of user → cookies."""
+    return {}
+
+
 @pytest.fixture
-def open_as(browser: Browser) -> Iterator[Open]:
+def open_as(browser: Browser, sessions: dict[tuple[str, str], StorageState]) -> Iterator[Open]:
     """Return a function that opens a node in a window of its own, signed in as somebody."""
     contexts = []
 
     def open_(node: LiveNode, username: str | None = None, *, viewport: object = DESK) -> Page:
-        context = browser.new_context(viewport=viewport, locale="zh-CN")  # type: ignore[arg-type]
+        known = sessions.get((node.url, username or ""))
+        context = browser.new_context(viewport=viewport, locale="zh-CN", storage_state=known)  # type: ignore[arg-type]
         context.set_default_timeout(15_000)
         contexts.append(context)
         page = context.new_page()
         page.goto(node.url)
-        if username:
-            account = node.accounts[username]
-            page.get_by_role("navigation").get_by_role("link", name="登录").click()
-            page.get_by_label("用户名").fill(account.username)
-            page.get_by_label("密码").fill(account.password)
-            page.get_by_role("button", name="登录").click()
-            page.get_by_role("link", name="工作台").first.wait_for()
+        if username and known is None:
+            _sign_in(page, node.accounts[username])
+            sessions[node.url, username] = context.storage_state()
         return page
 
     yield open_
     for context in contexts:
         context.close()
+
+
+def _sign_in(page: Page, account: Account) -> None:
+    page.get_by_role("navigation").get_by_role("link", name="登录").click()
+    page.get_by_label("用户名").fill(account.username)
+    page.get_by_label("密码").fill(account.password)
+    page.get_by_role("button", name="登录").click()
+    page.get_by_role("link", name="工作台").first.wait_for()

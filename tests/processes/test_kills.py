@@ -104,13 +104,13 @@ def test_random_kills_under_load_lose_and_double_nothing(
     for thread in threads:
         thread.start()
     kills = 0
-    while any(thread.is_alive() for thread in threads):
+    while alive := [thread for thread in threads if thread.is_alive()]:
         if kills < KILLS and len(history.audience) >= PUBLICATIONS * kills // (KILLS + 1):
             _kill_somebody(nodes, chance)
             kills += 1
         for node in nodes.values():
             node.served.restart_if_killed()
-        threads[0].join(0.05)
+        alive[0].join(0.05)
     for node in nodes.values():
         node.served.restart_if_killed()
         node.served.wait_until_ready()
