@@ -43,8 +43,9 @@ screenshot: set-up
 
 ## Write requirements*.txt anew from requirements*.in, with hashes.
 pin: set-up
-	$(BIN)/pip-compile -q --upgrade $(PIN) --output-file=requirements.txt requirements.in
-	$(BIN)/pip-compile -q --upgrade $(PIN) --output-file=requirements-dev.txt requirements-dev.in
+	for set in "" -dev -setup; do \
+	  $(BIN)/pip-compile -q --upgrade $(PIN) --output-file=requirements$$set.txt requirements$$set.in || exit; \
+	done
 PIN := --allow-unsafe --generate-hashes --no-emit-find-links --no-emit-index-url --strip-extras
 
 ## Write the migration for what the models have gained: make migration MESSAGE="Say what for"
@@ -62,15 +63,20 @@ translations: set-up
 
 set-up: $(READY) $(CATALOGUES)
 
-$(READY): requirements.txt requirements-dev.txt pyproject.toml
+# uv fetches side by side; pip, which follows the settings of a company's own index, stands in for it.
+$(READY): requirements-setup.txt requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	|| { echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 …" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	|| { echo "Python cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt
-	$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) --require-hashes -r requirements-setup.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes $(PACKAGES) || $(PIP) --require-hashes $(PACKAGES)
+	$(PIP) -q --no-deps --no-build-isolation --editable .
+	$(BIN)/python -W ignore -m compileall -q -j 0 .venv/lib
 	touch $@
+PIP := $(BIN)/pip install -q --disable-pip-version-check
+PACKAGES := -r requirements.txt -r requirements-dev.txt
 
 %.mo: %.po $(READY)
 	@$(BIN)/pybabel -q compile -i $< -o $@

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
 
 from hub.cases.models import Document
 from hub.config import settings
@@ -26,14 +26,15 @@ OURS = "ours:"  # The same for what nodes of our enterprise wrote; partners take
 
 _is_offered = and_(
     Live.origin == Document.origin,
-    Live.iss == Document.origin,
+    # An entry has few rows; an issuer and a channel have many, so no index shall serve these two.
+    func.coalesce(Live.iss, "") == Document.origin,
     Live.entry_id == Document.entry_id,
     Live.entry_digest == Document.digest,
     Live.op == PUT,
     Live.channel != LOCAL,
     is_its_release(),
     LogItem.position == Release.position,
-    LogItem.channel == Live.channel,
+    func.coalesce(LogItem.channel, "") == Live.channel,
 )
 
 
@@ -59,14 +60,18 @@ def words_for(peer: Caller) -> frozenset[str]:
 
 def words_of(document_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
     """Return the words of each of these documents; those that no channel offers are left out."""
-    columns = select(Document.id, Document.category, Document.enterprise, Live.channel)
-    statement = columns.where(Document.id.in_(document_ids), _is_offered)
     found: dict[UUID, list[str]] = defaultdict(list)
-    for id_, category, enterprise, channel in db.session.execute(statement.distinct()):
+    for id_, category, enterprise, channel in db.session.execute(offers_of(document_ids)):
         found[id_].append(ANY + channel)
         if enterprise == settings().enterprise:
             found[id_] += [OURS + channel, f"{OURS}{channel}:{category}"]
     return found
+
+
+def offers_of(document_ids: Sequence[UUID]) -> Select[UUID, str, str, str]:
+    """Return the query for the channels that offer each of these documents as it is shown."""
+    columns = select(Document.id, Document.category, Document.enterprise, Live.channel)
+    return columns.where(Document.id.in_(document_ids), _is_offered).distinct()
 
 
 def offered(words: Any, enterprise: Any) -> ColumnElement[bool]:
