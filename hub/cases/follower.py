@@ -18,7 +18,7 @@ def render_missing(limit: int = 50) -> int:
     if waiting is None:
         return 0
     with Renderer() as renderer:
-        rendered = {digest: renderer.render(body) for digest, body in waiting.bodies.items()}
+        rendered = {of: renderer.render(body) for of, body in waiting.bodies.items()}
     with transaction():
         rendering.keep_renderings(rendered, waiting.upto)
     return len(rendered)

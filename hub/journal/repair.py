@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
 
 from hub import clock
 from hub.database import db, upsert
@@ -75,10 +75,22 @@ def releases_at(
     channel: str, places: Collection[tuple[str, str, int]]
 ) -> dict[tuple[str, str, int], str]:
     """Return the releases that stand at these places, issuer, epoch and seq, of their chains."""
-    columns = (Release.iss, Release.epoch, Release.seq)
-    statement = select(*columns, Release.digest).where(
-        Release.channel == channel, tuple_(*columns).in_(places), ~Release.is_held
-    )
+    seqs: dict[tuple[str, str], list[int]] = {}
+    for iss, epoch, seq in places:
+        seqs.setdefault((iss, epoch), []).append(seq)
+    # Each chain with all that the index needs: else SQLite reads every release.
+    wanted = [
+        and_(
+            Release.iss == iss,
+            Release.channel == channel,
+            Release.epoch == epoch,
+            Release.seq.in_(named),
+            ~Release.is_held,
+        )
+        for (iss, epoch), named in seqs.items()
+    ]
+    columns = (Release.iss, Release.epoch, Release.seq, Release.digest)
+    statement = select(*columns).where(or_(false(), *wanted))
     rows = db.session.execute(statement)
     return {(row.iss, row.epoch, row.seq): row.digest for row in rows}
 

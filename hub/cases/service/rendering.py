@@ -15,9 +15,9 @@ CURSOR = "rendering"
 
 @dataclass(frozen=True)
 class Waiting:
-    """Bodies by entry digest that have no HTML yet, found up to a position of the journal."""
+    """Bodies by document and entry digest that have no HTML yet, up to a place of the journal."""
 
-    bodies: Mapping[str, str]
+    bodies: Mapping[tuple[UUID, str], str]
     upto: int
 
 
@@ -30,7 +30,7 @@ def unrendered(*, limit: int) -> Waiting | None:
     if after >= last:
         return None
     statement = (
-        select(Document.position, Document.digest, Document.body, Rendering.digest)
+        select(Document.position, Document.id, Document.digest, Document.body, Rendering.digest)
         .outerjoin(Rendering, Rendering.digest == Document.digest)
         .where(Document.position > after, Document.audience.is_not(None))
         .order_by(Document.position)
@@ -38,16 +38,17 @@ def unrendered(*, limit: int) -> Waiting | None:
     )
     rows = db.session.execute(statement).all()
     upto = rows[-1][0] if len(rows) == limit else last
-    return Waiting({digest: body for _, digest, body, done in rows if done is None}, upto)
+    bodies = {(id_, digest): body for _, id_, digest, body, done in rows if done is None}
+    return Waiting(bodies, upto)
 
 
-def keep_renderings(rendered: Mapping[str, str], upto: int) -> None:
-    """Keep the HTML of texts that readers still see, by entry digest, and where to go on."""
-    shown = select(Document.digest).where(
-        Document.digest.in_(rendered), Document.audience.is_not(None)
+def keep_renderings(rendered: Mapping[tuple[UUID, str], str], upto: int) -> None:
+    """Keep the HTML of texts that readers still see, and where to go on."""
+    shown = select(Document.id, Document.digest).where(
+        Document.id.in_([id_ for id_, _ in rendered]), Document.audience.is_not(None)
     )
-    rows = [{"digest": d, "html": rendered[d]} for d in set(db.session.scalars(shown))]
-    insert_missing(Rendering, rows)
+    html = {digest: rendered.get((id_, digest)) for id_, digest in db.session.execute(shown)}
+    insert_missing(Rendering, [{"digest": d, "html": h} for d, h in html.items() if h is not None])
     move_cursor(CURSOR, upto)
 
 
