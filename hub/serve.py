@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,7 +30,7 @@ from gunicorn.app.base import BaseApplication
 from hub import schema
 from hub.cases import follower as cases_follower
 from hub.config import Settings
-from hub.database import clear_log, db, transaction
+from hub.database import Commits, clear_log, db, transaction
 from hub.errors import HubError, mark
 from hub.federation.follower import Follower
 from hub.journal import log
@@ -182,12 +183,12 @@ def _keep_index(app: Flask, stop: threading.Event) -> None:
     with ThreadPoolExecutor(max_workers=2) as beside:
         others = [beside.submit(work, app, stop) for work in (_keep_rendered, _keep_read)]
         try:
-            with app.app_context():
+            with app.app_context(), closing(Commits()) as commits:
                 while not stop.is_set() and not any(other.done() for other in others):
                     done = log.position()
                     while search_follower.follow_once() and not stop.is_set():
                         pass
-                    _moves_on(done, stop)
+                    _moves_on(done, stop, commits)
         finally:
             stop.set()
         for other in others:
@@ -201,10 +202,10 @@ def _keep_rendered(app: Flask, stop: threading.Event) -> None:
     journal stands still, yet not for ever.
     """
     rendered_at = time.monotonic()
-    with app.app_context():
+    with app.app_context(), closing(Commits()) as commits:
         while not stop.is_set():
             done = log.position()
-            moves = _moves_on(done, stop, STILL / 4)
+            moves = _moves_on(done, stop, commits, STILL / 4)
             if not moves or time.monotonic() - rendered_at > LONGEST_PLAIN:
                 while cases_follower.render_missing() and log.position() == done:
                     if stop.is_set():
@@ -229,10 +230,10 @@ def _keep_read(app: Flask, stop: threading.Event) -> None:
                 logger.warning("files not read: %s", error)
 
 
-def _moves_on(done: int, stop: threading.Event, pause: float = PAUSE) -> bool:
+def _moves_on(done: int, stop: threading.Event, commits: Commits, pause: float = PAUSE) -> bool:
     """Wait until the journal moves on from a position; False if it stands still for a second."""
     end = time.monotonic() + STILL
     while time.monotonic() < end and not stop.wait(pause):
-        if log.position() != done:
+        if commits.may_have_come() and log.position() != done:
             return True
     return False

@@ -1,8 +1,10 @@
-"""The connection for plain statements."""
+"""The connection for plain statements, and how commits are noticed."""
+
+from contextlib import closing
 
 from sqlalchemy import event, text
 
-from hub.database import connection, db, note, transaction
+from hub.database import Commits, connection, db, note, transaction
 from tests.factories import make_organisation
 
 COUNT = text("SELECT count(*) FROM organisation")
@@ -47,3 +49,18 @@ def test_what_is_noted_waits_for_no_second_connection(alpha):
 
         assert taken == [1]
         assert connection().scalar(COUNT) == 0
+
+
+def test_whoever_watches_hears_of_each_commit_and_of_nothing_else(alpha):
+    with alpha.app_context(), closing(Commits()) as commits:
+        assert commits.may_have_come(), "what was there before"
+        assert not commits.may_have_come()
+
+        with transaction():
+            make_organisation()
+            assert not commits.may_have_come()
+
+        assert commits.may_have_come()
+        assert not commits.may_have_come()
+    with alpha.app_context():
+        assert db.engine.pool.checkedout() == 0

@@ -1,6 +1,8 @@
 """Keeps this node in step with its peers: one thread for each, so that none delays another."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -12,8 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub import clock
-from hub.config import settings
-from hub.database import db, transaction
+from hub.database import Commits, db, transaction
 from hub.errors import HubError
 from hub.federation import (
     checkpoints,
@@ -84,8 +85,9 @@ class Follower:
                 self._start(f"feedback {origin}", self._send_feedback, origin)
 
     def _start_own(self) -> None:
+        is_headquarters = self.app.extensions["hub.settings"].is_headquarters
         for name, work in (
-            ("push", self._push),
+            ("hint", self._hint) if is_headquarters else ("push", self._push),
             ("feeds", self._feed),
             ("keep", self._keep),
             ("review", self._review),
@@ -160,10 +162,12 @@ class Follower:
 
     def _feed(self) -> None:
         """Keep the feeds in step with the journal."""
-        while not self.stop.wait(SHORTEST):
-            with self.app.app_context():
-                while feeds.follow() and not self.stop.is_set():
-                    pass
+        with self._looking() as commits:
+            while not self.stop.wait(SHORTEST):
+                if commits.may_have_come():
+                    with self.app.app_context():
+                        while feeds.follow() and not self.stop.is_set():
+                            pass
 
     def _keep(self) -> None:
         """Keep what we offer signed and tidy: no snapshot with a withdrawn text, no log without an
@@ -197,36 +201,46 @@ class Follower:
                 return True
         return self.stop.is_set()
 
-    def _push(self) -> None:
-        """Publish to headquarters whatever it lacks; as headquarters, hint to partners."""
-        backoff, heads, done = Backoff(), None, 0
+    def _hint(self) -> None:
+        """Tell partners when there is something for them."""
         hinted: dict[str, ChannelCursor] = {}
-        pause = 0.0
-        while not self._rest(pause):
-            pause = POLL
-            if self._is_back.is_set():  # Whoever was away may have been restored meanwhile.
-                self._is_back.clear()
-                heads = None
+        while not self.stop.wait(SHORTEST):
             with self.app.app_context():
-                if settings().is_headquarters:
-                    hinted = hint_partners(hinted)
-                    pause = SHORTEST
+                hinted = hint_partners(hinted)
+
+    def _push(self) -> None:
+        """Publish to headquarters whatever it lacks."""
+        backoff, heads, done, pause = Backoff(), None, 0, 0.0
+        with self._looking() as commits:
+            while not self._rest(pause):
+                pause = POLL
+                if self._is_back.is_set():  # Whoever was away may have been restored meanwhile.
+                    self._is_back.clear()
+                    heads = None
+                elif heads is not None and not commits.may_have_come():
                     continue
-                position = log.position()
-                if heads is not None and position == done:
-                    continue
-                origin = pusher.headquarters()
-                if origin is None:
-                    pause = LOOK
-                    continue
-                try:
-                    if heads is None or pusher.is_behind(heads):
-                        heads = pusher.push(origin, heads)
-                        backoff.succeed()
-                    done = position
-                except (HubError, SQLAlchemyError) as error:
-                    heads, pause = None, backoff.fail(error)
-                    logger.warning("push failed", peer=origin, reason=str(error), pause=pause)
+                with self.app.app_context():
+                    position = log.position()
+                    if heads is not None and position == done:
+                        continue
+                    origin = pusher.headquarters()
+                    if origin is None:
+                        pause = LOOK
+                        continue
+                    try:
+                        if heads is None or pusher.is_behind(heads):
+                            heads = pusher.push(origin, heads)
+                            backoff.succeed()
+                        done = position
+                    except (HubError, SQLAlchemyError) as error:
+                        heads, pause = None, backoff.fail(error)
+                        logger.warning("push failed", peer=origin, reason=str(error), pause=pause)
+
+    @contextmanager
+    def _looking(self) -> Iterator[Commits]:
+        """Yield what tells a thread that lasts whether to look again."""
+        with self.app.app_context(), closing(Commits()) as commits:
+            yield commits
 
     def _send_feedback(self, origin: str) -> None:
         """Send one peer the feedback that waits for it; after a failure leave it alone a while."""

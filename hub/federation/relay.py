@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass
 from time import monotonic
 
@@ -9,7 +10,7 @@ from flask import Flask, current_app
 from sqlalchemy import and_, func, select
 
 from hub.config import Settings, of_this_node, settings
-from hub.database import connection, db
+from hub.database import Commits, connection, db
 from hub.errors import HubError, NotFoundError, mark
 from hub.federation import agreements
 from hub.federation.directory import introduce
@@ -188,15 +189,19 @@ class Watcher:
 
     def _poll(self, app: Flask, version: int) -> None:
         pause = threading.Event()
-        with app.app_context():
+        with app.app_context(), closing(Commits()) as commits:
             while self._is_needed(version):
-                rows = connection().execute(select(Head.name, Head.epoch, Head.seq))
-                heads = {name: ChannelCursor(epoch, seq) for name, epoch, seq in rows}
-                with self._moved:
-                    if heads != self._heads:
-                        self._heads = heads
-                        self._moved.notify_all()
+                if commits.may_have_come():
+                    self._look()
                 pause.wait(POLL)
+
+    def _look(self) -> None:
+        rows = connection().execute(select(Head.name, Head.epoch, Head.seq))
+        heads = {name: ChannelCursor(epoch, seq) for name, epoch, seq in rows}
+        with self._moved:
+            if heads != self._heads:
+                self._heads = heads
+                self._moved.notify_all()
 
     def _is_needed(self, version: int) -> bool:
         with self._moved:
