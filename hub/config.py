@@ -50,6 +50,9 @@ class Settings:
     metrics_token: str = ""  # Bearer token of /metrics; empty means closed.
     log_days: int = 400  # Days for which what was superseded stays in the logs for peers.
     attachment_megabytes: int = 50  # Of one file that is attached to a case.
+    case_megabytes: int = 200  # Of all files of one case together.
+    files_megabytes: int = 50_000  # Of all files that are kept here, fetched ones included.
+    clamav: str = ""  # unix:/path or host:port of a ClamAV daemon; empty means none.
     s3_bucket: str = ""  # Where files are kept; empty means the home folder.
     s3_endpoint: str = ""  # URL of the store; empty means that of Amazon.
     s3_region: str = ""
@@ -77,6 +80,16 @@ class Settings:
     def largest_attachment(self) -> int:
         """Return the most bytes that a file attached here may have."""
         return self.attachment_megabytes * 1_000_000
+
+    @property
+    def largest_case(self) -> int:
+        """Return the most bytes that the files of one case may have together."""
+        return self.case_megabytes * 1_000_000
+
+    @property
+    def most_kept(self) -> int:
+        """Return the most bytes that all files kept here may have together."""
+        return self.files_megabytes * 1_000_000
 
     @property
     def offers_all(self) -> bool:

@@ -80,7 +80,16 @@ def edit(values: Answer, case_id: UUID) -> Answer:
         return _answer(service.edit(g.actor, case_id, values, version=values.pop("version", None)))
 
 
-@blueprint.post("/cases/<uuid:case_id>/attachments")
+@blueprint.get("/cases/<uuid:case_id>/files")
+@reading
+@blueprint.response(200, schemas.File(many=True))
+def files(case_id: UUID) -> Answer:
+    """List the files of a case, as `GET /cases/{id}` shows it to the same caller."""
+    found: Answer = case_shown(case_id, g.actor)["attachments"]
+    return found
+
+
+@blueprint.post("/cases/<uuid:case_id>/files")
 @access.scope(Scope.WRITE)
 @blueprint.arguments(schemas.NewFile, location="files", content_type="multipart/form-data")
 @blueprint.response(201, schemas.Standing)
@@ -89,7 +98,7 @@ def attach(values: Answer, case_id: UUID) -> Answer:
     return _answer(upload(g.actor, case_id, values["file"]))
 
 
-@blueprint.delete("/cases/<uuid:case_id>/attachments/<sha256>")
+@blueprint.delete("/cases/<uuid:case_id>/files/<sha256>")
 @access.scope(Scope.WRITE)
 @blueprint.response(200, schemas.Standing)
 def detach(case_id: UUID, sha256: str) -> Answer:

@@ -170,6 +170,17 @@ class TooManyFilesError(ContentError):
     message = mark("A case may have at most %(limit)s files.")
 
 
+class TooMuchInFilesError(ContentError):
+    """The files of a case would have more bytes together than they may."""
+
+    status = 413
+    code = "case_files_too_large"
+    message = mark(
+        "The files of a case may have %(limit)s MB together. Take one off first, or attach a "
+        "smaller one."
+    )
+
+
 class UnreadableTextError(ContentError):
     """A text holds characters that no reader can see, or that hide what it says."""
 

@@ -14,7 +14,7 @@ from hub.identity.models import Actor
 from hub.journal.attachments import Attachment
 from hub.media import kinds
 from hub.media import service as media
-from hub.media.errors import EmptyFileError
+from hub.media.errors import EmptyFileError, InfectedError
 from hub.media.service import Received
 
 
@@ -23,20 +23,31 @@ def upload(
 ) -> Case:
     """Attach what was sent; opens its own transactions, and none while it reads the bytes.
 
-    :raises HubError: as `service.attach`, and when the file is too large, empty, or of a kind that
-        may not be attached.
+    :raises HubError: as `service.attach`, and when the file is too large, empty, infected, or of a
+        kind that may not be attached.
     """
     if sent is None:
         raise EmptyFileError
-    with closing(sent):
+    try:
+        with closing(sent):
+            return _take(actor, case_id, sent, version)
+    except InfectedError as error:
         with transaction():
-            service.check_attachable(actor, case_id, version=version)
-        with media.receive(_parts(sent), most=settings().largest_attachment) as received:
-            file = _described(received, sent.filename or "")
-            with media.adding():
-                media.put(received)
-                with transaction():
-                    return service.attach(actor, case_id, received, file, version=version)
+            service.record_infected(actor, case_id, error.values["found"])
+        raise
+
+
+def _take(actor: Actor, case_id: UUID, sent: FileStorage, version: int | None) -> Case:
+    with transaction():
+        service.check_attachable(actor, case_id, version=version)
+    with media.receive(_parts(sent), most=settings().largest_attachment) as received:
+        file = _described(received, sent.filename or "")
+        with transaction():
+            service.check_attachable(actor, case_id, received, version=version)
+        with media.adding():
+            media.put(received)
+            with transaction():
+                return service.attach(actor, case_id, received, file, version=version)
 
 
 def _described(received: Received, name: str) -> Attachment:

@@ -60,6 +60,46 @@ class FullError(HubError):
     message = mark("The disk of this node is almost full: no file is taken in.")
 
 
+class NoRoomError(HubError):
+    """All files together would have more bytes than are kept here."""
+
+    status = 507
+    code = "files_full"
+    message = mark(
+        "The files of this node may have %(limit)s MB together, and this one is too many. Tell an "
+        "administrator: the setting HUB_FILES_MEGABYTES says how much is kept."
+    )
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(field="file", limit=limit // 1_000_000)
+
+
+class InfectedError(HubError):
+    """A scanner found something harmful in a file; nothing of it was kept."""
+
+    status = 422
+    code = "infected"
+    message = mark(
+        "The virus scanner found “%(found)s” in this file. It was not kept. Check the computer "
+        "that it comes from, and send a clean file."
+    )
+
+    def __init__(self, found: str) -> None:
+        super().__init__(field="file", found=found)
+
+
+class ScannerError(HubError):
+    """Files are to be scanned, and the scanner does not judge this one."""
+
+    status = 503
+    code = "scanner"
+    message = mark(
+        "The virus scanner of this node does not answer just now, so no file is taken in. Nothing "
+        "is lost; try again soon, and tell an administrator if it lasts."
+    )
+    retry_after = 60
+
+
 class StoreError(HubError):
     """The store in which files are kept does not answer, or refuses."""
 

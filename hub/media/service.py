@@ -16,13 +16,14 @@ from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from hub import clock
 from hub.config import settings
 from hub.database import db, insert_missing, transaction, upsert
-from hub.media.errors import EmptyFileError, FileTooLargeError, FullError
+from hub.media.errors import EmptyFileError, FileTooLargeError, FullError, NoRoomError
 from hub.media.models import MissingFile, StoredFile
+from hub.media.scanning import scan
 from hub.media.stores import free_bytes, store
 
 PART = 256 * 1024  # Bytes in memory at a time.
@@ -46,12 +47,13 @@ class Received:
 def receive(parts: Iterable[bytes], *, most: int) -> Iterator[Received]:
     """Write a file beside the store in constant memory; what is not `put` is gone at the end.
 
-    Opens no transaction, and none should be open: it takes as long as its source.
+    Opens no transaction, and none should be open: it takes as long as its source and its scanner.
 
     :param most: bytes that it may have.
     :raises FileTooLargeError: as soon as it has more.
     :raises EmptyFileError: when it has none.
     :raises FullError: when the disk would be full.
+    :raises InfectedError, ScannerError: as `scanning.scan`.
     """
     if free_bytes(settings()) < RESERVE + most:
         raise FullError
@@ -69,6 +71,7 @@ def receive(parts: Iterable[bytes], *, most: int) -> Iterator[Received]:
                 raise EmptyFileError
             file.flush()
             os.fsync(file.fileno())
+        scan(draft)
         yield Received(digest.hexdigest(), size, draft)
     finally:
         draft.unlink(missing_ok=True)
@@ -85,7 +88,14 @@ def adding() -> Iterator[None]:
 
 
 def put(received: Received) -> None:
-    """Move a file to its place, inside of `adding`; the same bytes are there once."""
+    """Move a file to its place, inside of `adding`; the same bytes are there once.
+
+    :raises NoRoomError: when all files together would have more bytes than are kept here.
+    """
+    if not held([received.sha256]):
+        kept = db.session.scalar(select(func.sum(StoredFile.size))) or 0
+        if kept + received.size > settings().most_kept:
+            raise NoRoomError(settings().most_kept)
     store().put(received.sha256, received.path)
 
 

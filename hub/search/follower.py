@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import select
 
 from hub.cases.models import Feedback, Remark, public_id
+from hub.cases.service import documents_naming
 from hub.config import Settings, of_this_node
 from hub.database import db, transaction
 from hub.journal import log
@@ -138,7 +139,7 @@ def _follow_files(writer: Writer) -> bool:
     names = files.unindexed()
     if not names:
         return False
-    ids = files.documents_naming(names)
+    ids = documents_naming(names)
     for start in range(0, len(ids), PAGE):
         page = ids[start : start + PAGE]
         writer.delete(page)

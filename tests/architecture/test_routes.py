@@ -25,6 +25,7 @@ OPEN = {
     "related.show",
     "search.find",
     "cases_api.show",
+    "cases_api.files",
     "cases_api.questions",
     "cases_api.adoptions",
     "search_api.find",

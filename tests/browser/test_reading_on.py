@@ -111,7 +111,7 @@ def test_related_cases_and_the_state_of_search_are_there_for_all(
 def _publish_with(node: LiveNode, file: tuple[str, bytes]) -> None:
     """Publish a case with a file."""
     case_id = draft(node, "附件里的办法")
-    node.ask("POST", f"/cases/{case_id}/attachments", "author", files={"file": file})
+    node.ask("POST", f"/cases/{case_id}/files", "author", files={"file": file})
     review(node, case_id)
     release(node, case_id)
 

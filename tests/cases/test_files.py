@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from hub.cases import follower, service
 from hub.cases.errors import AlteredError
 from hub.cases.models import Case, CaseFile, State
+from hub.config import Settings
 from hub.database import db, transaction
 from hub.identity import service as identity
 from hub.identity.models import Actor, Role
@@ -296,7 +297,7 @@ def test_programs_attach_list_fetch_and_take_off(alpha, author):
     with alpha.app_context(), transaction():
         token = bearer(make_token(identity.person_called("author")))
         reader = bearer(make_token(identity.person_called("reader")))
-    client, address = alpha.test_client(), f"/api/v1/cases/{case_id}/attachments"
+    client, address = alpha.test_client(), f"/api/v1/cases/{case_id}/files"
     large = b"%PDF-" + b"0" * 3_000_000
     for content in (PDF, large):
         form = multipart(file=FileStorage(io.BytesIO(content), "plan.pdf"))
@@ -310,9 +311,40 @@ def test_programs_attach_list_fetch_and_take_off(alpha, author):
     off = client.delete(f"{address}/{sha256(large).hexdigest()}", headers=token)
     assert off.status_code == 200
     publish(alpha, author, case_id)
-    shown = client.get(f"/api/v1/cases/{case_id}", headers=reader).json["attachments"]
-    assert shown == [row]
+    assert client.get(f"/api/v1/cases/{case_id}", headers=reader).json["attachments"] == [row]
+    assert client.get(address, headers=reader).json == [row]
     assert fetch(client, f"{address}/{NAME}", headers=reader).data == PDF
+
+
+def test_a_program_may_have_a_file_by_its_hash_if_it_may_read_a_case_that_has_it(
+    alpha, author, published
+):
+    at_unit = case_in(alpha, author, visibility="unit")
+    attach(sign_in(alpha, "author"), at_unit, OTHER)
+    publish(alpha, author, at_unit)
+    with alpha.app_context(), transaction():
+        reader = bearer(make_token(identity.person_called("reader")))
+        inside = bearer(make_token(identity.person_called("author")))
+    client, hidden = alpha.test_client(), sha256(OTHER).hexdigest()
+    assert fetch(client, f"/api/v1/files/{NAME}", headers=reader).data == PDF
+    assert fetch(client, f"/api/v1/files/{hidden}", headers=inside).data == OTHER
+    for name in (hidden, "0" * 64, "x"):
+        assert client.get(f"/api/v1/files/{name}", headers=reader).status_code == 404
+    assert client.get(f"/api/v1/files/{NAME}").status_code == 401
+
+
+def test_the_files_of_a_case_have_a_limit_together(alpha, author, monkeypatch):
+    monkeypatch.setattr(Settings, "largest_case", property(lambda _: len(PDF) + 5))
+    case_id, browser = case_in(alpha, author), sign_in(alpha, "author")
+    assert attach(browser, case_id).status_code == 303
+    refused = attach(browser, case_id, OTHER)
+    assert refused.status_code == 413
+    assert "MB together" in refused.text
+    assert attach(browser, case_id).status_code == 303, "what it has already"
+    assert files_of(alpha, case_id) == ["方案.pdf"]
+    assert stored(alpha) == [NAME]
+    with alpha.app_context():
+        assert list(stores.store().names()) == [NAME], "not even without a row"
 
 
 @pytest.mark.parametrize("sent", [{"data": {}}, {"json": {}}, {"data": {"file": "no file"}}])
@@ -320,7 +352,7 @@ def test_a_program_that_sends_no_file_is_told_so(alpha, author, sent):
     case_id = case_in(alpha, author)
     with alpha.app_context(), transaction():
         token = bearer(make_token(identity.person_called("author")))
-    address = f"/api/v1/cases/{case_id}/attachments"
+    address = f"/api/v1/cases/{case_id}/files"
     if "data" in sent:
         sent = sent | {"content_type": "multipart/form-data"}
     refused = alpha.test_client().post(address, headers=token, **sent)

@@ -4,36 +4,29 @@ import os
 import time
 from collections.abc import Collection, Iterator
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
 from hub.database import db, transaction
 from hub.media import service as media
-from hub.media.errors import EmptyFileError, FileTooLargeError, FullError, OtherHashError
+from hub.media.errors import (
+    EmptyFileError,
+    FileTooLargeError,
+    FullError,
+    NoRoomError,
+    OtherHashError,
+)
 from hub.media.models import MissingFile, StoredFile
 from hub.media.service import Received
+from tests.media.conftest import files
 
 CONTENT = b"one" * 1000
 NAME = sha256(CONTENT).hexdigest()
 
 
-@pytest.fixture
-def home(alpha: Flask) -> Iterator[Path]:
-    with alpha.app_context():
-        yield alpha.extensions["hub.settings"].home
-
-
 def store(content: bytes = CONTENT) -> None:
     media.take([content], most=len(content), check=lambda received: None)
-
-
-def files(home: Path) -> list[str]:
-    """Return every file of the node that holds bytes, wherever it lies."""
-    found = [*home.glob("files/**/*"), *home.glob("incoming/*")]
-    return sorted(path.name for path in found if path.is_file() and path.stat().st_size)
 
 
 def rows() -> list[str]:
@@ -86,6 +79,21 @@ def test_no_file_is_taken_in_that_would_fill_the_disk(home, monkeypatch):
     monkeypatch.setattr(media, "free_bytes", lambda config: media.RESERVE + 9_999)
     with pytest.raises(FullError):
         media.take([CONTENT], most=10_000, check=lambda received: None)
+
+
+def test_no_more_is_kept_than_the_node_may_and_what_is_here_already_needs_no_room(
+    alpha, home, monkeypatch
+):
+    config = alpha.extensions["hub.settings"]
+    most = len(CONTENT) + 10
+    monkeypatch.setattr(type(config), "most_kept", property(lambda _: most))
+    store()
+    with pytest.raises(NoRoomError):
+        store(b"eleven byte")
+    assert files(home) == rows() == [NAME]
+    store()
+    store(b"ten bytes!")
+    assert len(rows()) == 2
 
 
 def test_killed_between_file_and_row_leaves_a_file_that_is_swept_and_no_row(home, monkeypatch):

@@ -9,20 +9,23 @@ from uuid import UUID
 from sqlalchemy import select
 
 from hub.audit.service import record
-from hub.cases.errors import TooManyFilesError, WrongStateError
-from hub.cases.models import Case, CaseFile, Document, State
+from hub.cases.errors import TooManyFilesError, TooMuchInFilesError, WrongStateError
+from hub.cases.models import Case, CaseFile, Document, State, public_id
 from hub.cases.service.drafting import rewrite
 from hub.cases.service.finding import Work, find_work, own_work
-from hub.cases.service.reading import find_document
+from hub.cases.service.reading import find_document, readable
+from hub.config import settings
 from hub.database import db
 from hub.errors import NotFoundError
 from hub.identity.models import Actor
 from hub.journal import attachments
 from hub.journal.attachments import Attachment
+from hub.journal.models import PUT, EntryFile, Live
 from hub.media import service as media
 from hub.media.service import Received
 
 MOST = 20  # Files of one case.
+LOOKED_AT = 500  # Documents that may name one file.
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,15 @@ class ShownFile:
     failed_at: datetime | None  # When it could last not be had.
 
 
-def check_attachable(actor: Actor, case_id: UUID, *, version: int | None = None) -> None:
-    """Refuse a file before its bytes are read, for the reasons for which `attach` would.
+def check_attachable(
+    actor: Actor, case_id: UUID, received: Received | None = None, *, version: int | None = None
+) -> None:
+    """Refuse a file for the reasons for which `attach` would, before it is put.
 
-    :raises WrongStateError, TooManyFilesError, NotFoundError: see `attach`.
+    :param received: the file, once its bytes are here.
+    :raises WrongStateError, TooManyFilesError, TooMuchInFilesError, NotFoundError: see `attach`.
     """
-    if len(_open(actor, case_id, version).files) >= MOST:
-        raise TooManyFilesError(limit=MOST)
+    _check_room(_open(actor, case_id, version), received)
 
 
 def attach(
@@ -60,6 +65,7 @@ def attach(
     review, and of what is signed or published the next revision opens.
 
     :raises TooManyFilesError: when the case has as many as it may have.
+    :raises TooMuchInFilesError: when they would have more bytes than they may.
     :raises WrongStateError: when the case can't be changed now.
     :raises NotFoundError: for everybody but its author.
     """
@@ -67,8 +73,7 @@ def attach(
     case = work.case
     if file.sha256 in {other.sha256 for other in work.files}:
         return case
-    if len(work.files) >= MOST:
-        raise TooManyFilesError(limit=MOST)
+    _check_room(work, received)
     media.keep(received)
     rewrite(work, work.kept)
     db.session.add(CaseFile(case_id=case.id, number=case.rev, **file.as_wire()))
@@ -116,6 +121,30 @@ def published_file(
     raise NotFoundError
 
 
+def documents_naming(names: Collection[str]) -> list[UUID]:
+    """Return the documents that have one of these files, as their live entries say."""
+    statement = (
+        select(Live.origin, Live.entry_id)
+        .join(EntryFile, EntryFile.digest == Live.entry_digest)
+        .where(EntryFile.sha256.in_(names), Live.op == PUT)
+        .distinct()
+    )
+    return [public_id(row.origin, row.entry_id) for row in db.session.execute(statement)]
+
+
+def readable_file(sha256: str, audiences: Collection[str]) -> tuple[Document, Attachment]:
+    """Return a file with one of the published documents that have it and are open to these.
+
+    :raises NotFoundError: when none is.
+    """
+    named_by = documents_naming([sha256])[:LOOKED_AT]
+    statement = select(Document.id).where(Document.id.in_(named_by), readable(audiences)).limit(1)
+    document_id = db.session.scalar(statement)
+    if document_id is None:
+        raise NotFoundError
+    return published_file(document_id, sha256, audiences)
+
+
 def shown_files(rows: Iterable[dict[str, Any]]) -> list[ShownFile]:
     """Return the files of a document that may be read, as its page lists them."""
     names = [row["sha256"] for row in rows]
@@ -151,6 +180,22 @@ def _open(actor: Actor, case_id: UUID, version: int | None) -> Work:
     if work.case.state in {State.WIDEN_REVIEW, State.WITHDRAWN}:
         raise WrongStateError(work.case.state)
     return work
+
+
+def _check_room(work: Work, received: Received | None) -> None:
+    sizes = {file.sha256: file.size for file in work.files}
+    if received and received.sha256 in sizes:
+        return
+    if len(sizes) >= MOST:
+        raise TooManyFilesError(limit=MOST)
+    most = settings().largest_case
+    if received and sum(sizes.values()) + received.size > most:
+        raise TooMuchInFilesError(field="file", limit=most // 1_000_000)
+
+
+def record_infected(actor: Actor, case_id: UUID, found: str) -> None:
+    """Write down that somebody sent an infected file for a case of theirs."""
+    record("case.infected_file", actor_id=actor.person_id, subject=str(case_id), found=found)
 
 
 def _record(action: str, actor: Actor, case: Case, sha256: str) -> None:

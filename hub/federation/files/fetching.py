@@ -22,6 +22,7 @@ from hub.media.errors import (
     BusyError,
     EmptyFileError,
     FileTooLargeError,
+    InfectedError,
     OtherHashError,
     OtherSizeError,
 )
@@ -31,7 +32,14 @@ from hub.registry.models import Peer, PeerKind
 AGAIN = timedelta(seconds=30)  # After a failure nobody is asked for that long.
 
 # What the other side is to blame for; else it is for us to mend.
-FAULTS = (PeerError, OtherHashError, OtherSizeError, FileTooLargeError, EmptyFileError)
+FAULTS = (
+    PeerError,
+    OtherHashError,
+    OtherSizeError,
+    FileTooLargeError,
+    EmptyFileError,
+    InfectedError,
+)
 
 logger = structlog.get_logger()
 

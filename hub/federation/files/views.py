@@ -55,7 +55,17 @@ def download(case_id: UUID, sha256: str) -> Response:
     return send(file.sha256, file.name, file.type)
 
 
-@programs.get("/cases/<uuid:case_id>/attachments/<sha256>")
+@programs.get("/files/<sha256>")
+@scope(Scope.READ)
+@programs.response(200, content_type=PLAIN)
+def file(sha256: str) -> Response:
+    """Hand over a file of any published case that the caller may read."""
+    document, found = cases.readable_file(sha256, audiences(g.actor))
+    fetching.obtain(Named(found.sha256, found.size, document.digest))
+    return send(found.sha256, found.name, found.type)
+
+
+@programs.get("/cases/<uuid:case_id>/files/<sha256>")
 @scope(Scope.READ)
 @programs.response(200, content_type=PLAIN)
 def attachment(case_id: UUID, sha256: str) -> Response:

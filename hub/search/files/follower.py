@@ -7,16 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import NamedTuple
-from uuid import UUID
 
 import structlog
 from sqlalchemy import select, update
 
 from hub import clock
-from hub.cases.models import Document, public_id
+from hub.cases.models import Document
+from hub.cases.service import documents_naming
 from hub.config import settings
 from hub.database import db, insert_missing, transaction
-from hub.journal.models import PUT, EntryFile, Live
 from hub.media.models import StoredFile
 from hub.media.stores import store
 from hub.search.files.extraction import LARGEST, Extract, Reason, extract
@@ -60,11 +59,6 @@ def unindexed() -> list[str]:
     """Return some of the files that were read after their documents had been indexed."""
     statement = select(FileText.sha256).where(FileText.is_indexed.is_(False))
     return list(db.session.scalars(statement.order_by(FileText.sha256).limit(AT_ONCE)))
-
-
-def documents_naming(names: Collection[str]) -> list[UUID]:
-    """Return the documents that have one of these files, as their live entries say."""
-    return list(_naming(names))
 
 
 def note_indexed(names: Collection[str]) -> None:
@@ -117,16 +111,6 @@ def _names_in_sight(names: Collection[str]) -> Iterator[tuple[str, str]]:
             for row in attachments:
                 if row["sha256"] in names:
                     yield row["sha256"], row["name"]
-
-
-def _naming(names: Collection[str]) -> Iterator[UUID]:
-    statement = (
-        select(Live.origin, Live.entry_id)
-        .join(EntryFile, EntryFile.digest == Live.entry_digest)
-        .where(EntryFile.sha256.in_(names), Live.op == PUT)
-        .distinct()
-    )
-    return (public_id(row.origin, row.entry_id) for row in db.session.execute(statement))
 
 
 def _read(waiting: Waiting, is_wanted: Callable[[], bool]) -> Extract | None:
