@@ -2,15 +2,11 @@
 
 It is given a file as its standard input and the kind of it as its argument, and writes the text to
 its standard output, after a line that says what was wrong. Whoever made the file is not trusted:
-before a byte of it is read, memory, time, output and processes are limited for good, and whatever
-a reader raises is an answer.
+`hub.bounded` has limited what this process may use, and whatever a reader raises is an answer.
 """
 
 import importlib
-import logging
-import os
 import re
-import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -20,10 +16,6 @@ from zipfile import ZipFile
 MOST = 200_000  # Characters that are kept of a file.
 PAGES = 1_000  # Of a PDF.
 UNPACKED = 100_000_000  # Bytes that the parts of an Office file may have.
-MEMORY = 512 * 1024 * 1024  # Bytes of address space.
-SECONDS = 15  # Of processor time; then what was read until then is all.
-OUTPUT = 1024 * 1024  # Bytes.
-BUSY = 10  # How nice it is to the processes that serve readers.
 
 _PARTS = {  # Where the texts of an Office file are (ECMA-376, part 1).
     "docx": re.compile(r"word/(document|footnotes|endnotes|header\d*|footer\d*)\.xml"),
@@ -51,25 +43,11 @@ class OutOfTime(BaseException):
 
 def main(kind: str) -> None:
     """Read the file and say what is in it."""
-    _limit()
+    signal.signal(signal.SIGXCPU, _stop)
     reason, text = _read(_READERS[kind])
     signal.signal(signal.SIGXCPU, signal.SIG_IGN)
     with open(1, "wb", closefd=False) as output:
         output.write(f"{reason}\n{text}".encode(errors="ignore"))
-
-
-def _limit() -> None:
-    logging.disable()
-    os.nice(BUSY)
-    for name, most in {
-        resource.RLIMIT_AS: MEMORY,
-        resource.RLIMIT_FSIZE: OUTPUT,
-        resource.RLIMIT_NPROC: 0,
-        resource.RLIMIT_CORE: 0,
-    }.items():
-        resource.setrlimit(name, (most, most))
-    signal.signal(signal.SIGXCPU, _stop)
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 3))
 
 
 def _stop(number: int, frame: object) -> NoReturn:

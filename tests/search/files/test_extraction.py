@@ -2,6 +2,7 @@
 
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,11 +140,10 @@ CHILDREN = {
 @pytest.mark.parametrize("behaviour", CHILDREN)
 def test_a_child_that_is_taken_over_gets_nowhere(tmp_path, monkeypatch, behaviour):
     script = tmp_path / "child.py"
-    limits = Path(child.__file__).read_text().partition("if __name__")[0] + "_limit()\n"
-    script.write_text(limits + CHILDREN[behaviour])
+    script.write_text(CHILDREN[behaviour])
     monkeypatch.setattr(extraction, "CHILD", script)
     if behaviour == "waits":
-        monkeypatch.setattr(extraction, "PATIENCE", 2.0)
+        limit(monkeypatch, patience=2.0)
 
     found = read(tmp_path, b"x", "a.txt")
 
@@ -152,9 +152,9 @@ def test_a_child_that_is_taken_over_gets_nowhere(tmp_path, monkeypatch, behaviou
 
 def test_a_reader_that_never_ends_is_ended_and_keeps_what_it_had(tmp_path, monkeypatch):
     script = tmp_path / "child.py"
-    source = Path(child.__file__).read_text().replace("SECONDS = 15", "SECONDS = 1")
-    script.write_text(_slow(source))
+    script.write_text(_slow(Path(child.__file__).read_text()))
     monkeypatch.setattr(extraction, "CHILD", script)
+    limit(monkeypatch, seconds=1)
 
     found = read(tmp_path, b"x", "a.txt")
 
@@ -166,9 +166,13 @@ def test_a_reader_that_waits_for_ever_is_ended_and_keeps_what_it_had(tmp_path, m
     endless = _slow(Path(child.__file__).read_text())
     script.write_text(endless.replace("        pass\n", "        signal.pause()\n"))
     monkeypatch.setattr(extraction, "CHILD", script)
-    monkeypatch.setattr(extraction, "PATIENCE", 3.0)
+    limit(monkeypatch, patience=3.0)
 
     assert read(tmp_path, b"x", "a.txt") == Extract(Reason.CUT, "责任")
+
+
+def limit(monkeypatch: pytest.MonkeyPatch, **changes: float) -> None:
+    monkeypatch.setattr(extraction, "LIMITS", replace(extraction.LIMITS, **changes))
 
 
 def _slow(source: str) -> str:
