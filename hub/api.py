@@ -22,7 +22,7 @@ Declare = Callable[[Callable[..., Any]], Callable[..., Any]]
 DEEPEST = 16
 PREFIX = "/api/"
 FILES = "multipart/form-data"
-WITH_FILES = frozenset({"cases_api.attach"})  # Whose bodies are files, not JSON.
+WITH_FILES = frozenset({"cases_api.attach", "cases_api.bring"})  # Whose bodies are files, not JSON.
 AROUND_FILE = 64 * 1024  # Bytes of a body beside its file.
 
 # What marshmallow says most often; the rest stays in its own words.

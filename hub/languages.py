@@ -5,7 +5,7 @@ from typing import Any
 
 from babel import Locale
 from babel.support import NullTranslations, Translations
-from flask import Flask, g, has_app_context, has_request_context, request
+from flask import Flask, current_app, g, has_app_context, has_request_context, request
 from flask_babel import Babel, Domain, get_locale
 
 from hub.config import Settings
@@ -58,6 +58,12 @@ class Catalogues(Domain):
         return told % values if values or "%" in told else told
 
 
+def in_each(text: str) -> set[str]:
+    """Return a text in every language that there is: what people type may be in any of them."""
+    catalogues: Catalogues = current_app.extensions["hub.catalogues"]
+    return {catalogues.of(tag).gettext(text) for tag in BY_TAG}
+
+
 def _wanted() -> str:
     """Return the language that a request asks for, if any.
 
@@ -88,6 +94,7 @@ def init_app(app: Flask, config: Settings) -> None:
     slices = sorted(root.glob("*/translations"))
     catalogues = Catalogues([root / "translations", *slices])
     babel.domain_instance = catalogues
+    app.extensions["hub.catalogues"] = catalogues
     app.jinja_env.globals.update(gettext=catalogues.in_template, _=catalogues.in_template)
 
     @app.before_request

@@ -22,7 +22,7 @@ from hub.identity.models import ANONYMOUS
 from hub.identity.sessions import KEY
 
 KIB = 1024
-WITH_FILES = frozenset({"cases.attach"})  # Forms that carry a file.
+WITH_FILES = frozenset({"cases.attach", "cases.take"})  # Forms that carry a file.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Programs call these with tokens; no cookie counts there, so no other site can borrow one.
 WITHOUT_COOKIES = ("/api/", "/fed/", "/oauth/", "/oai")

@@ -7,6 +7,7 @@ from flask import g
 
 from hub.api import Blueprint
 from hub.cases import schemas, service
+from hub.cases.importing import drafting
 from hub.cases.models import Case, Remark
 from hub.cases.shown import case_shown
 from hub.cases.uploading import upload
@@ -60,6 +61,16 @@ def create(values: Answer) -> Answer:
     """Begin a case or pilot lesson as a draft."""
     with transaction():
         return _answer(service.create(g.actor, values.pop("kind"), values))
+
+
+@blueprint.post("/imports")
+@access.scope(Scope.WRITE)
+@blueprint.arguments(schemas.Folding, location="query")
+@blueprint.arguments(schemas.NewFile, location="files", content_type="multipart/form-data")
+@blueprint.response(201, schemas.Imported)
+def bring(options: Answer, values: Answer) -> Answer:
+    """Make a draft of a document (multipart/form-data), or several of a sheet."""
+    return drafting.shown(drafting.draft_file(g.actor, values["file"], folds=options["folds"]))
 
 
 @blueprint.get("/cases/<uuid:case_id>")

@@ -29,15 +29,23 @@ from wtforms.validators import Optional
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
 from hub.cases.errors import IncompleteError, UnknownChoiceError
-from hub.cases.fields import VISIBILITIES, Column, Shape, fields_of
+from hub.cases.fields import CATEGORIES, VISIBILITIES, Column, Shape, fields_of
 from hub.cases.fields import Field as Described
+from hub.cases.models import Kind
 from hub.cases.remarks import LENGTH
 from hub.cases.scales import OUTCOMES
-from hub.cases.service import Approval, Secrecy
+from hub.cases.service import Approval, Secrecy, Work
 from hub.errors import HubError, words
 
 SPARE_ROWS = 2  # Empty rows beneath those that are filled in; saving brings new ones.
 AROUND = ("unit", "visibility", "partners")
+# Where a section of a document may go, beside the full text in which it stays.
+PLACES = [
+    field
+    for field in fields_of(Kind.CASE)
+    if field.shape in {Shape.TEXT, Shape.STEPS, Shape.ROWS} and field.name != "summary"
+]
+PROPOSED = ("title", "summary", "category")
 
 
 class PeriodForm(Form):
@@ -62,6 +70,25 @@ class WritingForm(FlaskForm):
     visibility = RadioField(lazy_gettext("Who may read it"))
     partners = Checkboxes(lazy_gettext("Partner enterprises"))
     file_errors: Sequence[str] = ()  # What was wrong with a file; it has a form of its own.
+
+
+class ImportForm(FlaskForm):
+    """A document, or a text that was copied from one."""
+
+    text = TextAreaField(lazy_gettext("Or paste its text"), render_kw={"rows": 8})
+    folds = BooleanField(lazy_gettext("Convert Traditional characters to Simplified"), default=True)
+    file_errors: Sequence[str] = ()
+
+
+class ArrangeForm(WritingForm):
+    """What was proposed for a draft that was made of a document."""
+
+    title = StringField(lazy_gettext("Title"), render_kw={"maxlength": 40})
+    summary = TextAreaField(lazy_gettext("Summary"), render_kw={"rows": 4, "maxlength": 300})
+    category = SelectField(
+        lazy_gettext("Category"),
+        choices=[SelectChoice(code, lazy_gettext(name)) for code, name in CATEGORIES.items()],
+    )
 
 
 class DecisionForm(FlaskForm):
@@ -156,6 +183,20 @@ def filled(kind: str, content: Mapping[str, Any], **around: Any) -> WritingForm:
     return writing_form(kind)(formdata=None, data=shown | around)
 
 
+def arranged(work: Work) -> ArrangeForm:
+    """Return the form with what was proposed for a draft in it."""
+    case = work.case
+    shown = {name: work.content.get(name) for name in PROPOSED}
+    around = {"unit": str(case.unit_id), "visibility": case.visibility, "partners": case.partners}
+    return ArrangeForm(formdata=None, data=shown | around | {"version": case.version})
+
+
+def arranged_values(form: ArrangeForm) -> dict[str, Any]:
+    """Return what was typed there; what is empty empties its field."""
+    around = {name: form[name].data for name in AROUND if form[name].data}
+    return {name: form[name].data or "" for name in PROPOSED} | around
+
+
 def offer(form: Any, units: Mapping[str, str], partners: Mapping[str, str]) -> None:
     """Fill in what may be chosen here: units that one writes for, and partners that are known."""
     if "unit" in form:
@@ -177,7 +218,9 @@ def values_of(form: WritingForm, kind: str) -> dict[str, Any]:
 def complain(form: FlaskForm, error: HubError) -> None:
     """Show an error beside the input that it is about, or above the form."""
     message, name = complaint(error), (error.field or "").split(".")[0]
-    if name in form and isinstance(form[name].errors, list | tuple):
+    if name == "file" and hasattr(form, "file_errors"):
+        form.file_errors = [*form.file_errors, message]
+    elif name in form and isinstance(form[name].errors, list | tuple):
         form[name].errors = [*form[name].errors, message]
     else:
         form.form_errors.append(message)

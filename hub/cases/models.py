@@ -167,6 +167,16 @@ class CaseFile(Base):
     name: Mapped[str] = mapped_column(String(200))
 
 
+class ImportedDocument(Base):
+    """What was found in the document that a draft was made of, until its case is published."""
+
+    __tablename__ = "imported_document"
+
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"), primary_key=True)
+    sections: Mapped[list[Any]]  # Of each: heading, paragraphs, rows, and the field it went to.
+    warnings: Mapped[list[Any]]  # Of each: code, place, text.
+
+
 class Remark(StrEnum):
     """What somebody may say of a published document; the journal's words for it."""
 

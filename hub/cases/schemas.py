@@ -147,6 +147,38 @@ class NewFile(Schema):
     file = Upload(required=True, metadata={"description": "At most HUB_ATTACHMENT_MEGABYTES"})
 
 
+class Folding(Schema):
+    """How a document is brought in."""
+
+    folds = fields.Boolean(
+        load_default=False, metadata={"description": "Make Traditional characters Simplified"}
+    )
+
+
+class FoundSection(Schema):
+    """A section of a document, and the field that it was put into as well."""
+
+    heading = fields.String()
+    field = fields.String()
+
+
+class Warned(Schema):
+    """Something to look at, or what was changed."""
+
+    code = fields.String()
+    place = fields.String(metadata={"description": "Number of a paragraph, or name of a section"})
+    text = fields.String()
+
+
+class Imported(Schema):
+    """What became of a document."""
+
+    id = fields.UUID(metadata={"description": "Of the draft; of a sheet, of its first"})
+    ids = fields.List(fields.UUID())
+    sections = fields.List(fields.Nested(FoundSection))
+    warnings = fields.List(fields.Nested(Warned))
+
+
 class Shown(Standing.from_dict(_CONTENT, name="CaseText")):  # type: ignore[misc]
     """A case as its reader sees it; the last four only for those who may act on it."""
 

@@ -33,15 +33,15 @@ def upload(
             return _take(actor, case_id, sent, version)
     except InfectedError as error:
         with transaction():
-            service.record_infected(actor, case_id, error.values["found"])
+            service.record_infected(actor, error.values["found"], case_id)
         raise
 
 
 def _take(actor: Actor, case_id: UUID, sent: FileStorage, version: int | None) -> Case:
     with transaction():
         service.check_attachable(actor, case_id, version=version)
-    with media.receive(_parts(sent), most=settings().largest_attachment) as received:
-        file = _described(received, sent.filename or "")
+    with media.receive(parts_of(sent), most=settings().largest_attachment) as received:
+        file = described(received, sent.filename or "")
         with transaction():
             service.check_attachable(actor, case_id, received, version=version)
         with media.adding():
@@ -50,12 +50,17 @@ def _take(actor: Actor, case_id: UUID, sent: FileStorage, version: int | None) -
                 return service.attach(actor, case_id, received, file, version=version)
 
 
-def _described(received: Received, name: str) -> Attachment:
+def described(received: Received, name: str) -> Attachment:
+    """Return what is kept of a file that is called so.
+
+    :raises UnknownKindError: when it is of a kind that may not be attached.
+    """
     kind = kinds.kind_of(received.path, name)
     called = kinds.clean_name(name, kind)
     return Attachment(received.sha256, received.size, kinds.KINDS[kind], called)
 
 
-def _parts(sent: FileStorage) -> Iterator[bytes]:
+def parts_of(sent: FileStorage) -> Iterator[bytes]:
+    """Yield the bytes of what was sent as they come."""
     while part := sent.stream.read(media.PART):
         yield part

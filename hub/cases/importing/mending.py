@@ -45,8 +45,10 @@ _NEUTRAL = frozenset(
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _NARROW = {",": "，", ":": "：", ";": "；", "?": "？", "!": "！"}
 _AFTER_HAN = re.compile(rf"(?<=[{_HAN}”’》）])([,:;?!])(?=[{_HAN}“‘《（]|$)", re.MULTILINE)
-_BRACKETS = re.compile(rf"\(([^()\n]*[{_HAN}][^()\n]*)\)")
+_BRACKETS = re.compile(r"\(([^()\n]*)\)")
+_CHINESE = re.compile(f"[{_HAN}]")
 _GAP = re.compile(rf"(?<=[{_HAN}，。；：、？！”）])[ \t\u3000\u00a0]+(?=[{_HAN}，。；：、？！“（])")
+SPANS = 50  # Damaged places of one paragraph that are told.
 _CREDIT = re.compile(r"[（(]?(?:责任)?编辑[:：][^，。]{1,20}[）)]?")
 _PAIRS = {"”": "“", "’": "‘", "》": "《", "」": "「", "』": "『"}
 _CORNERS = str.maketrans("「」『』", "“”‘’")
@@ -60,15 +62,23 @@ def _converter() -> OpenCC:
 def mend(text: str) -> tuple[str, list[Note]]:
     """Return a pasted text, one paragraph to a line, and what was done to it or remains broken."""
     told: list[Note] = []
+    lines = [line.strip() for line in mend_lines(text, told).split("\n")]
+    lines = drop_credits([line for line in lines if line], told)
+    told.extend(damages(lines))
+    return "\n".join(lines), told
+
+
+def mend_lines(text: str, told: list[Note], *, folds: bool = True) -> str:
+    """Return a text with as many lines as it has, each mended in itself.
+
+    :param folds: whether Traditional characters become Simplified ones.
+    """
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = strip_controls(text, told)
     text = _strip_glosses(text, told)
-    text = _simplify(text, told)
-    text = _widen_punctuation(text, told)
-    lines = [line.strip() for line in text.split("\n")]
-    lines = _drop_credits([line for line in lines if line], told)
-    told.extend(damages(lines))
-    return "\n".join(lines), told
+    if folds:
+        text = _simplify(text, told)
+    return _widen_punctuation(text, told)
 
 
 def strip_controls(text: str, told: list[Note]) -> str:
@@ -82,7 +92,7 @@ def strip_controls(text: str, told: list[Note]) -> str:
 def damages(lines: list[str]) -> Iterator[Note]:
     """Yield what is broken in these paragraphs: marks without partner, remains of characters."""
     for number, line in enumerate(lines, 1):
-        spans = _damaged(line)
+        spans = _damaged(line)[:SPANS]
         for start, end in spans:
             yield note(notes.DAMAGE, number=number, text=_near(line, start, end))
         for at in _unpaired(line):
@@ -128,13 +138,18 @@ def _simplify(text: str, told: list[Note]) -> str:
 def _widen_punctuation(text: str, told: list[Note]) -> str:
     text, gaps = _GAP.subn("", text)
     text, marks = _AFTER_HAN.subn(lambda match: _NARROW[match[1]], text)
-    text, brackets = _BRACKETS.subn(r"（\1）", text)
+    wide = [each for each in _BRACKETS.findall(text) if _CHINESE.search(each)]
+    text, brackets = _BRACKETS.sub(_widened, text), len(wide)
     if gaps + marks + brackets:
         told.append(note(notes.PUNCTUATION, count=gaps + marks + brackets))
     return text
 
 
-def _drop_credits(lines: list[str], told: list[Note]) -> list[str]:
+def _widened(brackets: re.Match[str]) -> str:
+    return f"（{brackets[1]}）" if _CHINESE.search(brackets[1]) else brackets[0]
+
+
+def drop_credits(lines: list[str], told: list[Note]) -> list[str]:
     """Leave out who edited the page that was copied: a person's name, and not of this text."""
     kept = [line for line in lines if not _CREDIT.fullmatch(line)]
     told.extend(note(notes.CREDIT, text=line) for line in lines if line not in kept)

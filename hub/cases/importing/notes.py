@@ -27,6 +27,37 @@ TOO_LARGE = mark("It is larger than %(limit)s MB.")
 WRONG_KIND = mark("Only .md, .txt and .jsonl are read.")
 
 
+PERSONAL = mark("Paragraph %(number)s: a personal number stands near “%(text)s”. Take it out.")
+MARKED = mark(
+    "Paragraph %(number)s: “%(text)s” looks like a confidentiality mark. State secrets and "
+    "internal papers have no place here."
+)
+LOST = {
+    "picture": mark("%(count)s pictures were not taken over. They are in the original."),
+    "formula": mark("%(count)s formulas were not taken over. They are in the original."),
+    "chart": mark("%(count)s charts were not taken over. They are in the original."),
+    "diagram": mark("%(count)s diagrams were not taken over. They are in the original."),
+    "embedded": mark("%(count)s embedded objects were not taken over. They are in the original."),
+}
+SUMMARY_MADE = mark("The summary was taken from the text. Please check it.")
+PERIOD_MADE = mark("The period was taken from the text. Please check it.")
+UNIT_MADE = mark("The unit was taken from the text. Please check it.")
+ROW = mark("Row %(number)s was left out, because of “%(field)s”: %(reason)s")
+CUT = mark(
+    "The full text was cut after %(limit)s characters, the most that are shown. All of it is in "
+    "the original."
+)
+NOT_FITTING = mark("“%(heading)s” does not fit “%(label)s”: it stays in the full text only.")
+
+
+def code_of(message: str) -> str:
+    """Return the name that programs know a note by."""
+    for kind, text in LOST.items():
+        if text == message:
+            return f"lost_{kind}"
+    return next(name.lower() for name, text in globals().items() if text == message)
+
+
 @dataclass(frozen=True)
 class Note:
     """One thing to tell, as a marked message and its values."""

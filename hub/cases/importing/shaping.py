@@ -5,10 +5,14 @@ import re
 from hub.cases.content import LONG_FORM
 
 TITLE = 40  # Characters.
+# As official documents number their parts (GB/T 9704-2012, 7.3.3).
 _NUMBERED = (
     (re.compile(r"[一二三四五六七八九十]{1,3}、"), "## "),
     (re.compile(r"（[一二三四五六七八九十]{1,3}）"), "### "),
+    (re.compile(r"\d{1,2}[.．、](?!\d)"), "#### "),
+    (re.compile(r"[（(]\d{1,2}[）)]"), "##### "),
 )
+_LISTED = ("#### ", "##### ")  # Whose numbers also stand before the items of a list.
 _ENDS = re.compile(r"[。！？；.!?;]”?$")
 _SENTENCE = re.compile(r"[^。！？]*[。！？][”’）]*|[^。！？]+$")
 _SPECIAL = re.compile(r"(?=^(?:[#>+*-]|\d+[.)]\s))")  # What Markdown would take for a mark.
@@ -19,7 +23,28 @@ PARAGRAPH = 40
 def to_markdown(text: str) -> str:
     """Return paragraphs as Markdown, their headings found by numbering or by standing alone."""
     lines = text.split("\n")
-    return "\n\n".join(_block(lines, at) for at in range(len(lines)))
+    marks = heading_marks(lines)
+    return "\n\n".join(map(as_block, marks, lines))
+
+
+def heading_marks(lines: list[str]) -> list[str]:
+    """Return the Markdown mark of each line that is a heading, and nothing for the others.
+
+    A number before a line that another one of its kind follows at once counts the items of a list.
+    """
+    marks = [_level(lines, at) for at in range(len(lines))]
+    return [
+        ""
+        if mark in _LISTED and (_is_item(lines, at - 1, mark) or _is_item(lines, at + 1, mark))
+        else mark
+        for at, mark in enumerate(marks)
+    ]
+
+
+def _is_item(lines: list[str], at: int, mark: str) -> bool:
+    """Say whether there is a line that is numbered as the headings with this mark are."""
+    pattern = next(pattern for pattern, own in _NUMBERED if own == mark)
+    return 0 <= at < len(lines) and pattern.match(lines[at]) is not None
 
 
 def title_of(text: str) -> tuple[str, str, bool]:
@@ -89,9 +114,9 @@ def _pieces(block: str, limit: int) -> list[str]:
     return [piece for piece in pieces if piece]
 
 
-def _block(lines: list[str], at: int) -> str:
-    level = _level(lines, at)
-    return level + lines[at] if level else _SPECIAL.sub(r"\\", lines[at], count=1)
+def as_block(mark: str, line: str) -> str:
+    """Return a paragraph, or a heading with its mark, as Markdown."""
+    return mark + line if mark else _SPECIAL.sub(r"\\", line, count=1)
 
 
 def _level(lines: list[str], at: int) -> str:

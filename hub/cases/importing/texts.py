@@ -61,7 +61,7 @@ def _read_file(path: Path, name: str) -> Iterator[Found]:
         yield from _read_lines(path, name)
         return
     data = path.read_bytes()
-    text = _decode(data)
+    text = decode(data)
     if text is None or path.suffix not in SUFFIXES:
         yield Unreadable(name, note(notes.ENCODING if text is None else notes.WRONG_KIND))
     elif not text.strip():
@@ -86,11 +86,11 @@ def read_pasted(text: str, name: str, digest: str) -> Iterator[Found]:
 
 def read_markdown(text: str, name: str, digest: str) -> Iterator[Found]:
     """Yield a Markdown text; with a `kind` in its front matter it has fields, else only a body."""
-    front, body = _front_matter(text)
+    front, body = front_matter(text)
     if front is None:
         yield Unreadable(name, note(notes.FRONT_MATTER))
         return
-    values = {key: _plain(value) for key, value in front.items() if key not in NOT_CONTENT}
+    values = {key: plain(value) for key, value in front.items() if key not in NOT_CONTENT}
     if "kind" in front:
         yield Text(name, str(front["kind"]), values | {"body": body}, False, digest)
         return
@@ -150,7 +150,8 @@ def _long_form(values: dict[str, Any], name: str, digest: str, told: list[Note])
         )
 
 
-def _decode(data: bytes) -> str | None:
+def decode(data: bytes) -> str | None:
+    """Return a text in UTF-8 or GB 18030; None when it is in neither."""
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             return data.decode(encoding)
@@ -159,14 +160,14 @@ def _decode(data: bytes) -> str | None:
     return None
 
 
-def _front_matter(text: str) -> tuple[dict[str, Any] | None, str]:
+def front_matter(text: str) -> tuple[dict[str, Any] | None, str]:
     """Return front matter and body; None for front matter that can't be understood."""
     text = text.replace("\r\n", "\n")
     if not text.startswith("---\n"):
         return {}, text.strip()
     front, fence, body = text[4:].partition("\n---\n")
     try:
-        values = yaml.safe_load(front) if fence else None
+        values = yaml.safe_load(front) if fence and not _repeats(front) else None
     except (yaml.YAMLError, RecursionError):
         values = None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
@@ -174,10 +175,15 @@ def _front_matter(text: str) -> tuple[dict[str, Any] | None, str]:
     return values, body.strip()
 
 
-def _plain(value: Any) -> Any:
+def _repeats(front: str) -> bool:
+    """Say whether a text refers to parts of itself: a few lines may so stand for billions."""
+    return any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(front, yaml.SafeLoader))
+
+
+def plain(value: Any) -> Any:
     """Return YAML as fields take it: numbers and dates as the text that stands for them."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value if isinstance(value, bool | str) or value is None else str(value)

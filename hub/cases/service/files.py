@@ -193,9 +193,10 @@ def _check_room(work: Work, received: Received | None) -> None:
         raise TooMuchInFilesError(field="file", limit=most // 1_000_000)
 
 
-def record_infected(actor: Actor, case_id: UUID, found: str) -> None:
-    """Write down that somebody sent an infected file for a case of theirs."""
-    record("case.infected_file", actor_id=actor.person_id, subject=str(case_id), found=found)
+def record_infected(actor: Actor, found: str, case_id: UUID | None = None) -> None:
+    """Write down that somebody sent an infected file, for a case of theirs or to begin one."""
+    subject = str(case_id or actor.person_id)
+    record("case.infected_file", actor_id=actor.person_id, subject=subject, found=found)
 
 
 def _record(action: str, actor: Actor, case: Case, sha256: str) -> None:

@@ -16,7 +16,7 @@ from hub.cases.views.blueprint import blueprint
 from hub.cases.views.reading import body_of
 from hub.config import settings
 from hub.database import transaction
-from hub.errors import HubError, NotFoundError, words
+from hub.errors import HubError, NotFoundError
 from hub.identity import access
 from hub.identity.models import Role
 from hub.media.serving import send
@@ -90,7 +90,7 @@ def save(case_id: UUID) -> ResponseReturnValue:
 @access.signed_in
 def work(case_id: UUID) -> str:
     """Show a case at work: where it stands, its text, and what the caller may do."""
-    _render(service.find_work(case_id, g.actor))
+    render_body(service.find_work(case_id, g.actor))
     found = service.find_work(case_id, g.actor)
     return render_template("cases/work.html", **about(found))
 
@@ -133,7 +133,7 @@ def _not_attached(case_id: UUID, error: HubError) -> ResponseReturnValue:
         raise error
     work = service.authors_work(case_id, g.actor)
     form = _filled(work)
-    form.file_errors = [words(error)]
+    forms.complain(form, error)
     return _writing(form, work.case.kind, work), error.status  # type: ignore[return-value]
 
 
@@ -155,7 +155,7 @@ def about(work: service.Work) -> dict[str, Any]:
     }
 
 
-def _render(work: service.Work) -> None:
+def render_body(work: service.Work) -> None:
     """Make the HTML of a draft when it is first looked at, outside of any transaction."""
     case_id, number, body = work.case.id, work.revision.number, work.revision.body
     if work.revision.html is not None:
@@ -183,9 +183,14 @@ def _known(kind: str | None) -> str:
     return kind
 
 
-def _writing(form: forms.WritingForm, kind: str, work: service.Work | None) -> ResponseReturnValue:
+def offered(form: forms.WritingForm) -> None:
+    """Fill in the units that the caller writes for, and the partners that are known."""
     units = {str(unit.id): unit.name for unit in service.units_of(g.actor)}
     forms.offer(form, units, names.enterprise_names())
+
+
+def _writing(form: forms.WritingForm, kind: str, work: service.Work | None) -> ResponseReturnValue:
+    offered(form)
     listed = fields_of(kind)
     limit = settings().attachment_megabytes
     return render_template(
