@@ -17,7 +17,11 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, del
 
 async def _serve(port: int, target: int, delay: float) -> None:
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there = await asyncio.open_connection("127.0.0.1", target)
+        try:
+            there = await asyncio.open_connection("127.0.0.1", target)
+        except OSError:  # It is not up yet; whoever asks will ask again.
+            writer.close()
+            return
         await asyncio.gather(_carry(reader, there[1], delay), _carry(there[0], writer, delay))
 
     server = await asyncio.start_server(connect, "127.0.0.1", port)
