@@ -35,6 +35,7 @@ _FILES = {
     "pptx": mark("PowerPoint slides"),
     "png": mark("picture"),
     "jpg": mark("picture"),
+    "webp": mark("picture"),
     "txt": mark("plain text"),
     "md": mark("plain text"),
     "csv": mark("table as text"),

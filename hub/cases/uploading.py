@@ -1,7 +1,7 @@
 """A file on its way from a browser or program into a case."""
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from uuid import UUID
 
 from werkzeug.datastructures import FileStorage
@@ -12,7 +12,7 @@ from hub.config import settings
 from hub.database import transaction
 from hub.identity.models import Actor
 from hub.journal.attachments import Attachment
-from hub.media import kinds
+from hub.media import kinds, pictures
 from hub.media import service as media
 from hub.media.errors import EmptyFileError, InfectedError
 from hub.media.service import Received
@@ -23,8 +23,8 @@ def upload(
 ) -> Case:
     """Attach what was sent; opens its own transactions, and none while it reads the bytes.
 
-    :raises HubError: as `service.attach`, and when the file is too large, empty, infected, or of a
-        kind that may not be attached.
+    :raises HubError: as `service.attach`, and when the file is too large, empty, infected, of a
+        kind that may not be attached, or a picture that can't be opened.
     """
     if sent is None:
         raise EmptyFileError
@@ -40,14 +40,28 @@ def upload(
 def _take(actor: Actor, case_id: UUID, sent: FileStorage, version: int | None) -> Case:
     with transaction():
         service.check_attachable(actor, case_id, version=version)
-    with media.receive(parts_of(sent), most=settings().largest_attachment) as received:
-        file = described(received, sent.filename or "")
+    with ready(parts_of(sent), sent.filename or "") as (received, file):
         with transaction():
             service.check_attachable(actor, case_id, received, version=version)
         with media.adding():
             media.put(received)
             with transaction():
                 return service.attach(actor, case_id, received, file, version=version)
+
+
+@contextmanager
+def ready(parts: Iterable[bytes], name: str) -> Iterator[tuple[Received, Attachment]]:
+    """Take in what is called so, and say what it is; a picture is drawn anew.
+
+    :raises HubError: as `media.receive`, `described` and `pictures.redrawn`.
+    """
+    with media.receive(parts, most=settings().largest_attachment) as received:
+        file = described(received, name)
+        if not kinds.is_picture(file.type):
+            yield received, file
+            return
+        with pictures.redrawn(received, file.type) as drawn:
+            yield drawn, described(drawn, name)
 
 
 def described(received: Received, name: str) -> Attachment:

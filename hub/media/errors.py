@@ -35,7 +35,7 @@ class UnknownKindError(HubError):
     code = "unknown_kind"
     message = mark(
         "Only these may be attached: PDF, Word, Excel and PowerPoint without macros (docx, xlsx, "
-        "pptx), PNG and JPEG pictures, and plain text in UTF-8 (txt, md, csv)."
+        "pptx), PNG, JPEG and WebP pictures, and plain text in UTF-8 (txt, md, csv)."
     )
 
     def __init__(self) -> None:
@@ -98,6 +98,43 @@ class ScannerError(HubError):
         "is lost; try again soon, and tell an administrator if it lasts."
     )
     retry_after = 60
+
+
+class BrokenPictureError(HubError):
+    """A picture can't be opened within what one may take; nothing of it was kept."""
+
+    status = 422
+    code = "broken_picture"
+    message = mark(
+        "This picture can't be opened: it may be damaged. Open it in another program, save it "
+        "anew, and send that."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(field="file")
+
+
+class LargePictureError(HubError):
+    """A picture has more pixels than are unpacked; nothing of it was kept."""
+
+    status = 422
+    code = "large_picture"
+    message = mark(
+        "A picture may have at most %(limit)s million pixels. Save it in a smaller size, and send "
+        "that."
+    )
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(field="file", limit=limit // 1_000_000)
+
+
+class PicturesBusyError(HubError):
+    """Several pictures are being drawn anew, and this one has waited long enough."""
+
+    status = 503
+    code = "pictures_busy"
+    message = mark("Several pictures are being taken in just now. Send it again in a moment.")
+    retry_after = 5
 
 
 class StoreError(HubError):

@@ -19,10 +19,12 @@ KINDS = {  # Extension → media type, in the order in which they are offered.
     "pptx": f"{OFFICE}.presentationml.presentation",
     "png": "image/png",
     "jpg": "image/jpeg",
+    "webp": "image/webp",
     "txt": "text/plain",
     "md": "text/markdown",
     "csv": "text/csv",
 }
+_PICTURES = {"image/png", "image/jpeg", "image/webp"}  # Which every browser shows.
 PLAIN = "application/octet-stream"  # For what is not listed.
 NAME = 120  # Characters of a name.
 
@@ -54,6 +56,8 @@ def kind_of(path: Path, name: str) -> str:
     for magic, kind in _MAGIC.items():
         if head.startswith(magic):
             return kind
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "webp"
     if head.startswith(b"PK\x03\x04"):
         return _office(path)
     extension = name.rpartition(".")[2].lower()
@@ -78,6 +82,11 @@ def clean_name(name: str, kind: str) -> str:
 def shown_type(claimed: str) -> str:
     """Return the type under which a file is served: the one it claims if it is listed."""
     return claimed if claimed in KINDS.values() else PLAIN
+
+
+def is_picture(claimed: str) -> bool:
+    """Say whether a type is one of those that pages show."""
+    return claimed in _PICTURES
 
 
 def _office(path: Path) -> str:

@@ -9,17 +9,19 @@ from hub.media.kinds import shown_type
 from hub.media.stores import store
 
 
-def send(sha256: str, name: str, claimed: str) -> Response:
+def send(sha256: str, name: str, claimed: str, *, is_ours: bool = False) -> Response:
     """Answer with a file that is held here, or with an address that serves it for a minute.
 
     Parts of it can be asked for (RFC 9110, section 14), and whether it changed.
 
     :param claimed: the type that its entry says; see `kinds.shown_type`.
+    :param is_ours: serve it ourselves wherever it lies, as a page may load nothing from elsewhere.
     """
     kind, held = shown_type(claimed), store()
     disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
     headers = {"Content-Type": kind, "Content-Disposition": disposition}
-    if elsewhere := held.address(sha256, headers):
+    elsewhere = None if is_ours else held.address(sha256, headers)
+    if elsewhere:
         response: Any = redirect(elsewhere, 302)
     else:
         file = held.path(sha256) or held.open(sha256)

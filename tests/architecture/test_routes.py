@@ -36,6 +36,7 @@ OPEN = {
     "feeds.archive",
     "feeds.harvest",
     "files.download",
+    "files.picture",
 }
 
 

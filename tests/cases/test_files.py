@@ -1,6 +1,7 @@
 """Files of a case: attached by its author, reviewed with it, and open to whoever may read it."""
 
 import io
+import re
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -9,13 +10,16 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
+from hub import clock
 from hub.cases import follower, service
 from hub.cases.errors import AlteredError
 from hub.cases.models import Case, CaseFile, State
+from hub.cases.service.files import ShownFile
 from hub.config import Settings
 from hub.database import db, transaction
 from hub.identity import service as identity
@@ -333,6 +337,57 @@ def test_a_program_may_have_a_file_by_its_hash_if_it_may_read_a_case_that_has_it
     assert client.get(f"/api/v1/files/{NAME}").status_code == 401
 
 
+def photo(number: int = 0) -> bytes:
+    """Return a picture that says who took it."""
+    told, packed = Image.Exif(), io.BytesIO()
+    told[0x010F] = "Telephone of Li"
+    Image.new("RGB", (30 + number, 20)).save(packed, "JPEG", exif=told)
+    return packed.getvalue()
+
+
+def test_a_case_shows_its_pictures_to_those_who_may_read_it(alpha, author, published):
+    browser, reader = sign_in(alpha, "author"), sign_in(alpha, "reader")
+    assert attach(browser, published, photo(), "现场 清洗.jpeg").status_code == 303
+    publish(alpha, author, published)
+    page = reader.get(f"/cases/{published}").text
+    [shown] = re.findall(rf'<img src="(/cases/{published}/pictures/[0-9a-f]+)" alt="([^"]+)"', page)
+    assert shown[1] == "现场 清洗"
+    assert 'loading="lazy"' in page
+    picture = fetch(reader, shown[0])
+    assert picture.headers["Content-Type"] == "image/jpeg"
+    assert Image.open(io.BytesIO(picture.data)).size == (30, 20)
+    assert b"Telephone" not in picture.data
+    assert reader.get(f"/cases/{published}/pictures/{NAME}").status_code == 404, "no picture"
+    assert alpha.test_client().get(shown[0]).status_code == 404
+    with alpha.app_context(), transaction():
+        keeper = make_person("keeper", Role.SIGNATORY, organisation=root_organisation())
+        service.withdraw(identity.actor_of(keeper.id), UUID(published), "Wrong.")
+    assert reader.get(shown[0]).status_code == 410
+
+
+def test_no_more_pictures_are_shown_than_a_page_can_bear():
+    def file(number: int, **changes: Any) -> ShownFile:
+        known = {"sha256": f"{number:064}", "size": 1, "type": "image/png", "name": "a.png"}
+        return ShownFile(**known | {"is_held": True, "failed_at": None} | changes)
+
+    many = [file(number) for number in range(7)]
+    others = [
+        file(7, type="application/pdf"),
+        file(8, type="image/svg+xml"),
+        file(9, size=10_000_001),
+        file(10, failed_at=clock.now()),
+    ]
+    assert service.pictures_of([*others, *many]) == many[:5]
+
+
+def test_a_picture_that_can_not_be_opened_is_refused_beside_the_field(alpha, author):
+    case_id = case_in(alpha, author)
+    refused = attach(sign_in(alpha, "author"), case_id, photo()[:300], "现场.jpg")
+    assert refused.status_code == 422
+    assert "can&#39;t be opened" in refused.text
+    assert stored(alpha) == files_of(alpha, case_id) == []
+
+
 def test_the_files_of_a_case_have_a_limit_together(alpha, author, monkeypatch):
     monkeypatch.setattr(Settings, "largest_case", property(lambda _: len(PDF) + 5))
     case_id, browser = case_in(alpha, author), sign_in(alpha, "author")
@@ -375,3 +430,16 @@ def test_a_file_in_a_bucket_is_served_by_an_address_that_holds_for_a_minute(
         302,
         f"https://store.test/files/{NAME}?for=60",
     )
+
+
+def test_a_picture_in_a_bucket_is_handed_to_its_page_by_ourselves(alpha, author, monkeypatch):
+    client = FakeClient()
+    monkeypatch.setattr(stores, "s3_client", lambda config: client)
+    config = alpha.extensions["hub.settings"]
+    alpha.extensions["hub.settings"] = replace(config, s3_bucket="files")
+    case_id = case_in(alpha, author)
+    attach(sign_in(alpha, "author"), case_id, photo(), "现场.jpg")
+    publish(alpha, author, case_id)
+    [name] = stored(alpha)
+    answer = fetch(sign_in(alpha, "reader"), f"/cases/{case_id}/pictures/{name}")
+    assert (answer.status_code, answer.data) == (200, client.objects[name])

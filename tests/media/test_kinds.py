@@ -26,6 +26,7 @@ def office(*parts: str) -> bytes:
         ("方案.pdf", b"%PDF-1.7\n", "pdf"),
         ("picture.png", PNG, "png"),
         ("picture.jpeg", b"\xff\xd8\xff\xe0rest", "jpg"),
+        ("picture.webp", b"RIFF\x04\0\0\0WEBPVP8 ", "webp"),
         ("plan.docx", office("[Content_Types].xml", "word/document.xml"), "docx"),
         ("plan.xlsx", office("_rels/.rels", "[Content_Types].xml", "xl/workbook.xml"), "xlsx"),
         ("plan.pptx", office("[Content_Types].xml", "ppt/presentation.xml"), "pptx"),

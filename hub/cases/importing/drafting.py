@@ -19,14 +19,20 @@ from hub.cases.importing.proposing import mapping_of, proposed, values_of
 from hub.cases.importing.reading import Read, Row, read_file, read_text
 from hub.cases.importing.texts import NOT_CONTENT
 from hub.cases.models import ImportedDocument, Kind, State
-from hub.cases.uploading import described, parts_of
+from hub.cases.uploading import described, parts_of, ready
 from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import ForbiddenError, HubError, NotFoundError
 from hub.identity.models import Actor, Role
 from hub.journal.attachments import Attachment
 from hub.media import service as media
-from hub.media.errors import EmptyFileError, InfectedError
+from hub.media.errors import (
+    BrokenPictureError,
+    EmptyFileError,
+    InfectedError,
+    LargePictureError,
+    UnknownKindError,
+)
 from hub.media.service import Received
 
 Kept = Sequence[tuple[Received, Attachment]]
@@ -131,13 +137,24 @@ def _draft_file(actor: Actor, sent: FileStorage, folds: bool, received: ExitStac
     original = received.enter_context(media.receive(parts_of(sent), most=most))
     read = read_file(original.path, name, folds=folds)
     files = [(original, described(original, name))]
-    for picture in read.pictures if isinstance(read, Document) else ():
-        drawn = received.enter_context(media.receive([picture.data], most=most))
-        files.append((drawn, described(drawn, picture.name)))
+    if isinstance(read, Document):
+        files += _drawn(read, received)
     with media.adding():
         for file, _ in files:
             media.put(file)
         return _keep(actor, read, original.sha256, files)
+
+
+def _drawn(document: Document, received: ExitStack) -> Iterator[tuple[Received, Attachment]]:
+    """Yield the pictures of a document, drawn anew; how many can't be opened is told."""
+    lost = 0
+    for picture in document.pictures:
+        try:
+            yield received.enter_context(ready([picture.data], picture.name))
+        except (BrokenPictureError, LargePictureError, UnknownKindError):
+            lost += 1
+    if lost:
+        document.told.append(note(notes.LOST["picture"], count=lost))
 
 
 def _keep(actor: Actor, read: Read, digest: str, files: Kept) -> Drafted:

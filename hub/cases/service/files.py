@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -22,9 +23,12 @@ from hub.journal import attachments
 from hub.journal.attachments import Attachment
 from hub.journal.models import PUT, EntryFile, Live
 from hub.media import service as media
+from hub.media.kinds import is_picture
 from hub.media.service import Received
 
 MOST = 20  # Files of one case.
+PICTURES = 5  # That the page of a case shows.
+SHOWN = 10_000_000  # Bytes of such a picture; others may attach larger ones, to be saved.
 LOOKED_AT = 500  # Documents that may name one file.
 
 
@@ -159,6 +163,16 @@ def shown_files(rows: Iterable[dict[str, Any]]) -> list[ShownFile]:
         )
         for row in rows
     ]
+
+
+def pictures_of(files: Iterable[ShownFile]) -> list[ShownFile]:
+    """Return those of the files that the page of a case shows, not those that can't be had."""
+    shown = (
+        file
+        for file in files
+        if is_picture(file.type) and file.size <= SHOWN and not file.failed_at
+    )
+    return list(islice(shown, PICTURES))
 
 
 def files_in_use(names: Collection[str]) -> set[str]:

@@ -64,13 +64,15 @@ def around(page: Row[Any], actor: Actor) -> dict[str, object]:
 
 def shown(page: Row[Any]) -> dict[str, object]:
     """Return what the template of a case needs."""
+    files = service.shown_files(page.attachments)
     return {
         "document": page,
         "kind": page.kind,
         "fields": content.well_formed(page.kind, page.fields),
         "harvested": harvested.provenance_of(page.fields) if page.is_harvested else None,
         "text": body_of(page.body, page.html),
-        "files": service.shown_files(page.attachments),
+        "files": files,
+        "pictures": service.pictures_of(files),
     }
 
 

@@ -15,7 +15,7 @@ from hub.identity.models import Scope
 from hub.identity.service import audiences
 from hub.media import service as media
 from hub.media.errors import OtherSizeError
-from hub.media.kinds import PLAIN
+from hub.media.kinds import PLAIN, is_picture
 from hub.media.serving import parts_of, send
 from hub.registry import access
 
@@ -53,6 +53,17 @@ def download(case_id: UUID, sha256: str) -> Response:
     document, file = cases.published_file(case_id, sha256, audiences(g.actor))
     fetching.obtain(Named(file.sha256, file.size, document.digest))
     return send(file.sha256, file.name, file.type)
+
+
+@blueprint.get("/cases/<uuid:case_id>/pictures/<sha256>")
+@anyone
+def picture(case_id: UUID, sha256: str) -> Response:
+    """Hand the page of a case one of its pictures."""
+    document, file = cases.published_file(case_id, sha256, audiences(g.actor))
+    if not is_picture(file.type):
+        raise NotFoundError
+    fetching.obtain(Named(file.sha256, file.size, document.digest))
+    return send(file.sha256, file.name, file.type, is_ours=True)
 
 
 @programs.get("/files/<sha256>")
