@@ -92,6 +92,19 @@ def test_headings_tables_and_pictures_of_documents_as_secretaries_type_them_come
     assert right >= 0.95 * (right + wrong), (right, wrong)
 
 
+def test_a_picture_that_can_not_be_opened_is_told_and_the_rest_is_taken(alpha, token):
+    packed, whole = io.BytesIO(), zipfile.ZipFile(io.BytesIO(written(2).data))
+    with zipfile.ZipFile(packed, "w") as broken:
+        for name in whole.namelist():
+            is_first = name.endswith("image1.png")
+            broken.writestr(name, png(0)[:40] if is_first else whole.read(name))
+    answer = bring(alpha, token, packed.getvalue())
+    assert answer.status_code == 201
+    assert "lost_picture" in codes(answer)
+    shown = alpha.test_client().get(f"/api/v1/cases/{answer.json['id']}/files", headers=token)
+    assert [file["name"] for file in shown.json] == ["图2.png", "稿件.docx"]
+
+
 def test_sections_go_to_the_fields_that_they_are_usually_called_after(alpha, token):
     answer = bring(alpha, token, written(0).data)
     found = content_of(alpha, answer.json["id"])
