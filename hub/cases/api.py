@@ -9,12 +9,13 @@ from hub.api import Blueprint
 from hub.cases import schemas, service
 from hub.cases.importing import drafting
 from hub.cases.models import Case, Remark
+from hub.cases.service import register as registers
 from hub.cases.shown import case_shown
 from hub.cases.uploading import upload
 from hub.database import transaction
 from hub.identity import access
 from hub.identity.errors import ScopeError
-from hub.identity.models import Scope
+from hub.identity.models import REVIEWING, Scope
 from hub.identity.service import audiences
 
 blueprint = Blueprint(
@@ -61,6 +62,15 @@ def create(values: Answer) -> Answer:
     """Begin a case or pilot lesson as a draft."""
     with transaction():
         return _answer(service.create(g.actor, values.pop("kind"), values))
+
+
+@blueprint.get("/register")
+@access.role(*registers.SEEING_ALL, *sorted(REVIEWING), scope=Scope.REVIEW)
+@blueprint.arguments(schemas.RegisterPage, location="query")
+@blueprint.response(200, schemas.Register)
+def register(values: Answer) -> registers.Part:
+    """Return what was decided about the cases of the caller's units, newest first."""
+    return registers.register(g.actor, **values)
 
 
 @blueprint.post("/imports")
