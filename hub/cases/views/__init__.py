@@ -1,6 +1,6 @@
 """Pages of cases: reading, comparing, writing, deciding."""
 
-from hub.cases.views import comparing, decisions, feedback, reading, workbench
+from hub.cases.views import comparing, decisions, exporting, feedback, reading, workbench
 from hub.cases.views.blueprint import blueprint
 
-__all__ = ["blueprint", "comparing", "decisions", "feedback", "reading", "workbench"]
+__all__ = ["blueprint", "comparing", "decisions", "exporting", "feedback", "reading", "workbench"]
