@@ -7,7 +7,7 @@ from flask import Response, g
 
 from hub.api import Blueprint
 from hub.cases import schemas, service
-from hub.cases.exporting.answers import MARKDOWN, exported
+from hub.cases.exporting.answers import exported
 from hub.cases.models import Case, Remark
 from hub.cases.shown import case_shown
 from hub.cases.uploading import upload
@@ -74,10 +74,10 @@ def show(case_id: UUID) -> Answer:
 @blueprint.get("/cases/<uuid:case_id>/export")
 @reading
 @blueprint.arguments(schemas.Export, location="query", unknown=None)
-@blueprint.response(200, content_type=MARKDOWN)
+@blueprint.response(200)
 def export(values: Answer, case_id: UUID) -> Response:
     """Return what is published as a file."""
-    return exported(case_id, g.actor)
+    return exported(case_id, g.actor, values["format"])
 
 
 @blueprint.patch("/cases/<uuid:case_id>")

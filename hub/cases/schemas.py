@@ -27,7 +27,7 @@ class Strict(Schema):
 class Export(Strict):
     """In which form a case is wanted."""
 
-    format = fields.String(required=True, validate=validate.OneOf(["md"]))
+    format = fields.String(required=True, validate=validate.OneOf(["docx", "md"]))
 
 
 def _row(field: Field) -> type[Schema]:

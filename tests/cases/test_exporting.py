@@ -1,16 +1,18 @@
 """Cases as files: what a reader may see, whole, and nothing else."""
 
+import io
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
+from docx import Document as Word
 from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.cases import content
+from hub.cases import content, follower
 from hub.cases import service as cases
 from hub.cases.errors import ContentError
 from hub.cases.exporting.markdown import written
@@ -103,6 +105,27 @@ def test_the_page_of_a_case_leads_its_readers_to_the_export_and_nobody_else(alph
     assert client.get(path).text.startswith("---\nkind: case\n")
     assert alpha.test_client().get(path).status_code == 404
     assert client.get(f"/cases/{case_id}/export.exe").status_code == 404
+
+
+def test_a_word_document_has_the_paper_of_official_documents_and_the_text_of_the_page(alpha):
+    awkward = "=HYPERLINK(1) { PAGE } <w:fldSimple/>"
+    with alpha.app_context(), transaction():
+        body = "## 起因\n\n一、**先**问\n\n| 甲 | 乙 |\n|--|--|\n| 1 | 2 |"
+        case_id = make_case(State.PUBLISHED, visibility="public", problem=awkward, body=body).id
+    with alpha.app_context():
+        follower.render_missing()
+
+    answer = export(alpha, case_id, "?format=docx")
+
+    assert answer.status_code == 200
+    made = Word(io.BytesIO(answer.data))
+    paper = made.sections[0]
+    assert [round(length.mm) for length in (paper.page_width, paper.top_margin)] == [210, 37]
+    assert [round(length.mm) for length in (paper.left_margin, paper.right_margin)] == [28, 26]
+    said = [paragraph.text for paragraph in made.paragraphs]
+    assert {awkward, "起因", "一、先问", "1. Ask the crews."} <= set(said)
+    assert [cell.text for cell in made.tables[-1].rows[1].cells] == ["1", "2"]
+    assert not made.element.xpath("//w:fldSimple | //w:instrText | //w:hyperlink")
 
 
 @settings(max_examples=60, deadline=None)

@@ -3,14 +3,14 @@
 from typing import Any
 
 import yaml
+from sqlalchemy import Row
 
 from hub.cases import content, harvested
-from hub.cases.models import Document
 
 UNBROKEN = 1_000_000  # Characters of a line: what is folded is hard to read and to compare.
 
 
-def markdown_of(document: Document) -> str:
+def markdown_of(document: Row[Any]) -> str:
     """Return a published document as Markdown, with all fields that its page shows."""
     return written(_front_of(document), document.body)
 
@@ -21,7 +21,7 @@ def written(front: dict[str, Any], body: str) -> str:
     return f"---\n{matter}---\n{body}\n"
 
 
-def _front_of(document: Document) -> dict[str, Any]:
+def _front_of(document: Row[Any]) -> dict[str, Any]:
     front: dict[str, Any] = {"kind": document.kind, "origin": document.origin}
     if document.is_harvested:
         found = harvested.provenance_of(document.fields)

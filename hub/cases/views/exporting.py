@@ -9,8 +9,8 @@ from hub.cases.views.blueprint import blueprint
 from hub.identity import access
 
 
-@blueprint.get("/cases/<uuid:case_id>/export.md")
+@blueprint.get("/cases/<uuid:case_id>/export.<any(docx, md):form>")
 @access.anyone
-def export(case_id: UUID) -> Response:
+def export(case_id: UUID, form: str) -> Response:
     """Hand over what is published as a file."""
-    return exported(case_id, g.actor)
+    return exported(case_id, g.actor, form)
