@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import lxml.html
 import docx
+import lxml.html
 from docx.document import Document
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml.ns import qn
@@ -121,7 +121,7 @@ def _blocks(document: Document, parent: Any) -> None:
         elif block.tag == "blockquote":
             _blocks(document, block)
         elif block.tag in {"ul", "ol"}:
-            for number, item in enumerate(block, int(block.get("start", 1))):
+            for number, item in enumerate(block, int(block.get("start", "1")[:9])):
                 mark = f"{number}. " if block.tag == "ol" else "· "
                 _say(document, mark + item.text_content().strip())
         elif block.tag.startswith("h") and block.tag != "hr":
