@@ -3,10 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from flask import g
+from flask import Response, g
 
 from hub.api import Blueprint
 from hub.cases import schemas, service
+from hub.cases.exporting.answers import exported
 from hub.cases.importing import drafting
 from hub.cases.models import Case, Remark
 from hub.cases.service import register as registers
@@ -89,6 +90,15 @@ def bring(options: Answer, values: Answer) -> Answer:
 def show(case_id: UUID) -> Answer:
     """Return what is published, or, to its author and those whose step it is, what is at work."""
     return case_shown(case_id, g.actor)
+
+
+@blueprint.get("/cases/<uuid:case_id>/export")
+@reading
+@blueprint.arguments(schemas.Export, location="query", unknown=None)
+@blueprint.response(200)
+def export(values: Answer, case_id: UUID) -> Response:
+    """Return what is published as a file."""
+    return exported(case_id, g.actor, values["format"])
 
 
 @blueprint.patch("/cases/<uuid:case_id>")

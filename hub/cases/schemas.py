@@ -24,6 +24,12 @@ class Strict(Schema):
         unknown = RAISE
 
 
+class Export(Strict):
+    """In which form a case is wanted."""
+
+    format = fields.String(required=True, validate=validate.OneOf(["docx", "md"]))
+
+
 def _row(field: Field) -> type[Schema]:
     cells: dict[str, fields.Field[Any]] = {
         column.name: fields.Boolean(truthy={True}, falsy={False})

@@ -17,7 +17,9 @@ from hub.cases.importing.shaping import TITLE, cut, part_title, parts_of, title_
 
 LARGEST = 64  # MB of a file.
 SUFFIXES = (".md", ".txt", ".jsonl")
-NOT_CONTENT = frozenset({"kind", "node"})  # Of front matter; `node` says where the demo puts it.
+NOT_CONTENT = frozenset(  # Of front matter; `node` says where the demo puts it.
+    {"kind", "node", "origin", "unsigned", "source", "source_link"}
+)
 
 
 @dataclass(frozen=True)
