@@ -103,6 +103,7 @@ main.add_command(identity_cli.token)
 main.add_command(federation_cli.federation)
 main.add_command(search_cli.search)
 main.add_command(cases_cli.import_command)
+main.add_command(cases_cli.export_command)
 
 
 if __name__ == "__main__":
