@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from hub import create_app, founding, schema
 from hub import serve as serving
+from hub.audit import cli as audit_cli
 from hub.cases import cli as cases_cli
 from hub.demo import running
 from hub.errors import HubError
@@ -95,12 +96,14 @@ def run_demo(home: Path, port: int) -> None:
     running.run(home, port)
 
 
+main.add_command(audit_cli.audit)
 main.add_command(identity_cli.person)
 main.add_command(identity_cli.organisation)
 main.add_command(identity_cli.token)
 main.add_command(federation_cli.federation)
 main.add_command(search_cli.search)
 main.add_command(cases_cli.import_command)
+main.add_command(cases_cli.export_command)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,20 @@
 from typing import Any
 from uuid import UUID
 
-from flask import g
+from flask import Response, g
 
 from hub.api import Blueprint
 from hub.cases import schemas, service
+from hub.cases.exporting.answers import exported
 from hub.cases.importing import drafting
 from hub.cases.models import Case, Remark
+from hub.cases.service import register as registers
 from hub.cases.shown import case_shown
 from hub.cases.uploading import upload
 from hub.database import transaction
 from hub.identity import access
 from hub.identity.errors import ScopeError
-from hub.identity.models import Scope
+from hub.identity.models import REVIEWING, Scope
 from hub.identity.service import audiences
 
 blueprint = Blueprint(
@@ -63,6 +65,15 @@ def create(values: Answer) -> Answer:
         return _answer(service.create(g.actor, values.pop("kind"), values))
 
 
+@blueprint.get("/register")
+@access.role(*registers.SEEING_ALL, *sorted(REVIEWING), scope=Scope.REVIEW)
+@blueprint.arguments(schemas.RegisterPage, location="query")
+@blueprint.response(200, schemas.Register)
+def register(values: Answer) -> registers.Part:
+    """Return what was decided about the cases of the caller's units, newest first."""
+    return registers.register(g.actor, **values)
+
+
 @blueprint.post("/imports")
 @access.scope(Scope.WRITE)
 @blueprint.arguments(schemas.Folding, location="query")
@@ -79,6 +90,15 @@ def bring(options: Answer, values: Answer) -> Answer:
 def show(case_id: UUID) -> Answer:
     """Return what is published, or, to its author and those whose step it is, what is at work."""
     return case_shown(case_id, g.actor)
+
+
+@blueprint.get("/cases/<uuid:case_id>/export")
+@reading
+@blueprint.arguments(schemas.Export, location="query", unknown=None)
+@blueprint.response(200)
+def export(values: Answer, case_id: UUID) -> Response:
+    """Return what is published as a file."""
+    return exported(case_id, g.actor, values["format"])
 
 
 @blueprint.patch("/cases/<uuid:case_id>")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy import select
 
+from hub.cases.exporting.folder import export_all
 from hub.cases.fields import CATEGORIES, VISIBILITIES
 from hub.cases.follower import render_missing
 from hub.cases.importing import bringing, texts
@@ -58,6 +59,23 @@ def import_command(
     terms = Terms(author=by, hands=hands, **given)  # type: ignore[arg-type]
     with force_locale(settings().locale):
         _tell(_bring_all(path, terms))
+
+
+@click.command("export")
+@click.argument("folder", type=click.Path(path_type=Path))
+def export_command(folder: Path) -> None:
+    """Write all cases and lessons of this node with their files into FOLDER, as Markdown.
+
+    `hub import FOLDER` reads it back. The newest revision of each counts; what is withdrawn is
+    left out.
+    """
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(folder.name, total=None)
+        done = 0
+        for name in export_all(folder):
+            done += 1
+            progress.update(task, advance=1, description=name)
+    click.echo(f"{folder}: {done}")
 
 
 def _bring_all(path: Path, terms: Terms) -> Brought:

@@ -181,6 +181,14 @@ class TooMuchInFilesError(ContentError):
     )
 
 
+class FolderTakenError(HubError):
+    """Something is in the way of a folder that is to be written."""
+
+    status = 409
+    code = "folder_taken"
+    message = mark("%(folder)s is there already. Name a folder that is not.")
+
+
 class UnreadableTextError(ContentError):
     """A text holds characters that no reader can see, or that hide what it says."""
 

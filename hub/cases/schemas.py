@@ -24,6 +24,12 @@ class Strict(Schema):
         unknown = RAISE
 
 
+class Export(Strict):
+    """In which form a case is wanted."""
+
+    format = fields.String(required=True, validate=validate.OneOf(["docx", "md"]))
+
+
 def _row(field: Field) -> type[Schema]:
     cells: dict[str, fields.Field[Any]] = {
         column.name: fields.Boolean(truthy={True}, falsy={False})
@@ -145,6 +151,37 @@ class NewFile(Schema):
     """A file to attach."""
 
     file = Upload(required=True, metadata={"description": "At most HUB_ATTACHMENT_MEGABYTES"})
+
+
+class RegisterPage(Schema):
+    """Which part of the register."""
+
+    before = fields.Integer(validate=validate.Range(min=1))
+    since = fields.DateTime(metadata={"description": "From then on; with its zone"})
+    until = fields.DateTime(metadata={"description": "Before then; with its zone"})
+    limit = fields.Integer(load_default=50, validate=validate.Range(min=1, max=500))
+
+
+class Decided(Schema):
+    """A line of the register."""
+
+    number = fields.Integer()
+    at = fields.DateTime()
+    action = fields.String()
+    case_id = fields.UUID()
+    title = fields.String()
+    unit = fields.String()
+    by = fields.String()
+    rev = fields.Integer(allow_none=True)
+    grounds = fields.String()
+    digest = fields.String()
+
+
+class Register(Schema):
+    """Lines of the register, newest first; `before` asks for those that follow."""
+
+    decisions = fields.List(fields.Nested(Decided))
+    before = fields.Integer(allow_none=True)
 
 
 class Folding(Schema):

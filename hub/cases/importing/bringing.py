@@ -1,7 +1,9 @@
 """Turning texts into drafts, and publishing them in bulk where that was asked for."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +15,16 @@ from hub.cases.importing import notes
 from hub.cases.importing.notes import Note, note
 from hub.cases.importing.texts import Found, Text
 from hub.cases.models import State
-from hub.database import transaction
+from hub.cases.uploading import ready
+from hub.database import db, transaction
 from hub.errors import HubError
 from hub.identity.models import Actor
+from hub.journal.attachments import Attachment
+from hub.media import service as media
+from hub.media.service import Received
 
 CATEGORY = "digital_party_building"  # Of a text that names none.
+Kept = Sequence[tuple[Received, Attachment]]
 Remark = tuple[str, Note]  # Where, and what.
 
 
@@ -66,20 +73,52 @@ def bring(found: Sequence[Found], terms: Terms) -> Brought:
     """
     brought = Brought()
     drafts: dict[UUID, str] = {}
+    with ExitStack() as stack:
+        texts = [(text, _files_of(text, stack, brought)) for text in found]
+        if any(files for _, files in texts):
+            stack.enter_context(media.adding())
+        _bring_all(texts, terms, brought, drafts)
+    return brought
+
+
+def _bring_all(
+    texts: Sequence[tuple[Found, Kept | None]],
+    terms: Terms,
+    brought: Brought,
+    drafts: dict[UUID, str],
+) -> None:
+    for received, _ in (file for _, files in texts for file in files or ()):
+        media.put(received)
     with transaction():
-        for text in found:
-            if isinstance(text, Text):
-                _bring_one(text, terms, brought, drafts)
-            else:
-                brought.failed.append((text.name, text.reason))
+        for text, files in texts:
+            if isinstance(text, Text) and files is not None:
+                _bring_one(text, files, terms, brought, drafts)
         if terms.hands:
             held_back = service.publish_in_bulk(drafts, terms.hands)
             brought.published += len(drafts) - len(held_back)
             brought.remarks += [(drafts[id_], _note_of(error)) for id_, error in held_back.items()]
-    return brought
 
 
-def _bring_one(text: Text, terms: Terms, brought: Brought, drafts: dict[UUID, str]) -> None:
+def _files_of(text: Found, stack: ExitStack, brought: Brought) -> Kept | None:
+    """Return the files of a text, copied beside the store; None when it can't be taken."""
+    if not isinstance(text, Text):
+        brought.failed.append((text.name, text.reason))
+        return None
+    files = []
+    try:
+        for path in text.files:
+            with path.open("rb") as source:
+                parts = iter(partial(source.read, media.PART), b"")
+                files.append(stack.enter_context(ready(parts, path.name)))
+    except HubError as error:
+        brought.failed.append((text.name, _note_of(error)))
+        return None
+    return files
+
+
+def _bring_one(
+    text: Text, files: Kept, terms: Terms, brought: Brought, drafts: dict[UUID, str]
+) -> None:
     known = service.find_import(text.digest)
     if known:
         brought.known += 1
@@ -88,7 +127,10 @@ def _bring_one(text: Text, terms: Terms, brought: Brought, drafts: dict[UUID, st
             drafts[known.id] = text.name
         return
     try:
-        case_id, told = _create(text, terms)
+        with db.session.begin_nested():  # With all of its files, or not at all.
+            case_id, told = _create(text, terms)
+            for received, file in files:
+                service.attach(terms.author, case_id, received, file)
     except HubError as error:
         brought.failed.append((text.name, _note_of(error)))
         return

@@ -12,7 +12,7 @@ from werkzeug.datastructures import FileStorage
 
 from hub.cases import service
 from hub.cases.importing import notes
-from hub.cases.importing.bringing import CATEGORY
+from hub.cases.importing.bringing import CATEGORY, Kept
 from hub.cases.importing.documents import Document, Section
 from hub.cases.importing.notes import Note, note
 from hub.cases.importing.proposing import mapping_of, proposed, values_of
@@ -34,8 +34,6 @@ from hub.media.errors import (
     UnknownKindError,
 )
 from hub.media.service import Received
-
-Kept = Sequence[tuple[Received, Attachment]]
 
 
 @dataclass(frozen=True)
@@ -169,7 +167,8 @@ def _keep(actor: Actor, read: Read, digest: str, files: Kept) -> Drafted:
         if isinstance(read, list):
             return _keep_rows(actor, read, files)
         values = {name: value for name, value in read.items() if name not in NOT_CONTENT}
-        kind, is_long_form = read.get("kind") or Kind.CASE, "kind" not in read
+        kind = read.get("kind") or Kind.CASE
+        is_long_form = "kind" not in read or read.get("long_form") is True
         case = service.create(actor, kind, values, is_long_form=is_long_form, source_digest=source)
         _attach(actor, case.id, files)
         return Drafted([case.id])
@@ -198,8 +197,9 @@ def _keep_rows(actor: Actor, rows: Sequence[Row], files: Kept) -> Drafted:
     for row in rows:
         try:
             values = {name: value for name, value in row.values.items() if value}
-            case = service.create(actor, Kind.CASE, values, is_long_form="body" in values)
-            _attach(actor, case.id, files)
+            with db.session.begin_nested():
+                case = service.create(actor, Kind.CASE, values, is_long_form="body" in values)
+                _attach(actor, case.id, files)
             ids.append(case.id)
         except HubError as error:
             reason = words(Note(error.message, error.values))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,10 @@ from hub.cases.importing.shaping import TITLE, cut, part_title, parts_of, title_
 
 LARGEST = 64  # MB of a file.
 SUFFIXES = (".md", ".txt", ".jsonl")
-NOT_CONTENT = frozenset({"kind", "node"})  # Of front matter; `node` says where the demo puts it.
+BESIDE = ".files"  # Ending of the folders in which the files of texts are.
+NOT_CONTENT = frozenset(  # Of front matter; `node` says where the demo puts it.
+    {"kind", "node", "origin", "unsigned", "source", "source_link", "long_form", "files"}
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Text:
     is_long_form: bool
     digest: str  # Of what was read: the same text is never brought in twice.
     told: tuple[Note, ...] = ()
+    files: tuple[Path, ...] = ()  # That lie beside it.
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,17 @@ def read(path: Path) -> Iterator[Found]:
     """Yield what is in a file, or in the files of a folder and below, in the order of names."""
     if path.is_dir():
         for file in sorted(path.rglob("*")):
-            if file.suffix in SUFFIXES and file.is_file() and not file.is_symlink():
-                yield from _read_file(file, str(file.relative_to(path)))
+            name = file.relative_to(path)
+            is_own = file.is_file() and not file.is_symlink() and not _is_beside(name)
+            if is_own and file.suffix in SUFFIXES:
+                yield from _read_file(file, str(name))
     else:
         yield from _read_file(path, path.name)
+
+
+def _is_beside(name: Path) -> bool:
+    """Say whether a file is attached to a text, not one itself."""
+    return any(part.endswith(BESIDE) for part in name.parts[:-1])
 
 
 def _read_file(path: Path, name: str) -> Iterator[Found]:
@@ -67,7 +78,8 @@ def _read_file(path: Path, name: str) -> Iterator[Found]:
     elif not text.strip():
         yield Unreadable(name, note(notes.EMPTY))
     elif path.suffix == ".md":
-        yield from read_markdown(text, name, sha256(data).hexdigest())
+        for found in read_markdown(text, name, sha256(data).hexdigest()):
+            yield _with_files(found, text, path)
     else:
         yield from read_pasted(text, name, sha256(data).hexdigest())
 
@@ -92,7 +104,8 @@ def read_markdown(text: str, name: str, digest: str) -> Iterator[Found]:
         return
     values = {key: plain(value) for key, value in front.items() if key not in NOT_CONTENT}
     if "kind" in front:
-        yield Text(name, str(front["kind"]), values | {"body": body}, False, digest)
+        is_long_form = front.get("long_form") is True
+        yield Text(name, str(front["kind"]), values | {"body": body}, is_long_form, digest)
         return
     told: list[Note] = []
     if "title" not in values:
@@ -101,6 +114,19 @@ def read_markdown(text: str, name: str, digest: str) -> Iterator[Found]:
         values["title"], body = first.lstrip("# "), rest.strip() if is_heading else body
         told.append(note(notes.TITLE_MADE))
     yield from _long_form(values | {"body": body}, name, digest, told)
+
+
+def _with_files(found: Found, text: str, path: Path) -> Found:
+    """Return a text with the files that its front matter names, below the folder that it is in."""
+    front, _ = front_matter(text)
+    names = (front or {}).get("files") or []
+    if not names or isinstance(found, Unreadable):
+        return found
+    root = path.parent.resolve()
+    files = [(root / str(name)).resolve() for name in (names if isinstance(names, list) else [])]
+    if not files or not all(file.is_relative_to(root) and file.is_file() for file in files):
+        return Unreadable(found.name, note(notes.NO_FILE))
+    return replace(found, files=tuple(files))
 
 
 def _read_lines(path: Path, name: str) -> Iterator[Found]:

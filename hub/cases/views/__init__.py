@@ -1,6 +1,25 @@
 """Pages of cases: reading, comparing, writing, deciding."""
 
-from hub.cases.views import comparing, decisions, feedback, importing, reading, workbench
+from hub.cases.views import (
+    comparing,
+    decisions,
+    exporting,
+    feedback,
+    importing,
+    reading,
+    register,
+    workbench,
+)
 from hub.cases.views.blueprint import blueprint
 
-__all__ = ["blueprint", "comparing", "decisions", "feedback", "importing", "reading", "workbench"]
+__all__ = [
+    "blueprint",
+    "comparing",
+    "decisions",
+    "exporting",
+    "feedback",
+    "importing",
+    "reading",
+    "register",
+    "workbench",
+]

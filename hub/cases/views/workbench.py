@@ -8,9 +8,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from hub import markup
-from hub.cases import content, forms, service
+from hub.cases import forms, hints, service
 from hub.cases.fields import fields_of
 from hub.cases.models import Kind
+from hub.cases.service.register import SEEING_ALL
 from hub.cases.uploading import upload
 from hub.cases.views.blueprint import blueprint
 from hub.cases.views.reading import body_of
@@ -18,7 +19,7 @@ from hub.config import settings
 from hub.database import transaction
 from hub.errors import HubError, NotFoundError
 from hub.identity import access
-from hub.identity.models import Role
+from hub.identity.models import REVIEWING, Role
 from hub.media.serving import send
 from hub.registry import names
 
@@ -33,7 +34,12 @@ def workbench() -> str:
 def bench(slip: forms.Slip | None = None) -> str:
     """Return the workbench, with what was typed there and not taken."""
     mine, queue = service.works_of(g.actor), service.queue_of(g.actor)
-    said = {"undecided": service.undecided(g.actor), "to_clear": service.to_clear(g.actor)}
+    seeing = {*REVIEWING, *SEEING_ALL}
+    said = {
+        "sees_register": any(map(g.actor.holds, seeing)),
+        "undecided": service.undecided(g.actor),
+        "to_clear": service.to_clear(g.actor),
+    }
     return render_template("cases/workbench.html", mine=mine, queue=queue, slip=slip, **said)
 
 
@@ -139,7 +145,6 @@ def _not_attached(case_id: UUID, error: HubError) -> ResponseReturnValue:
 
 def about(work: service.Work) -> dict[str, Any]:
     """Return what the page of a case at work needs."""
-    text = "\n".join(map(str, work.kept.values()))
     return {
         "work": work,
         "case": work.case,
@@ -148,7 +153,7 @@ def about(work: service.Work) -> dict[str, Any]:
         "text": body_of(work.revision.body, work.revision.html),
         "steps": service.steps_of(work.case),
         "missing": service.missing_of(work),
-        "numbers": content.personal_numbers(text),
+        "hints": hints.in_fields(work.case.kind, work.kept),
         "secrecy_form": forms.SecrecyForm(version=work.case.version),
         "approval_form": forms.ApprovalForm(version=work.case.version),
         "step_form": forms.DecisionForm(version=work.case.version),

@@ -1,0 +1,1 @@
+"""A published case as a file that people take along."""
