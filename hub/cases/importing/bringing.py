@@ -15,7 +15,8 @@ from hub.cases.importing import notes
 from hub.cases.importing.notes import Note, note
 from hub.cases.importing.texts import Found, Text
 from hub.cases.models import State
-from hub.cases.uploading import ready
+from hub.cases.uploading import described
+from hub.config import settings
 from hub.database import db, transaction
 from hub.errors import HubError
 from hub.identity.models import Actor
@@ -109,7 +110,9 @@ def _files_of(text: Found, stack: ExitStack, brought: Brought) -> Kept | None:
         for path in text.files:
             with path.open("rb") as source:
                 parts = iter(partial(source.read, media.PART), b"")
-                files.append(stack.enter_context(ready(parts, path.name)))
+                most = settings().largest_attachment
+                received = stack.enter_context(media.receive(parts, most=most))
+            files.append((received, described(received, path.name)))
     except HubError as error:
         brought.failed.append((text.name, _note_of(error)))
         return None
