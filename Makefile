@@ -15,8 +15,7 @@ demo: set-up
 ## All tests that this machine allows; the last lines say what was skipped and how to get it.
 test: set-up
 	$(BIN)/pytest $(SIDE_BY_SIDE)
-# One more than two cores: whoever drives whole nodes or a browser waits for them.
-SIDE_BY_SIDE := --numprocesses 3 --dist loadscope --no-loadscope-reorder
+SIDE_BY_SIDE := --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 ## Those that need a cluster of OpenSearch, beside one of three nodes that Maven fetches.
 test-opensearch: set-up

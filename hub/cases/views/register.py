@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from importlib import import_module
 from io import BytesIO
 from zoneinfo import ZoneInfo
 
 from flask import Response, g, render_template, request, send_file
 from flask_babel import gettext as _
-from openpyxl import Workbook
 
 from hub.cases.service import register as registers
 from hub.cases.service.register import DECISIONS, Decision
@@ -42,7 +42,8 @@ def download_register() -> Response:
     since, until = _day("since"), _day("until")
     lines = registers.whole_register(g.actor, since=since, until=_after(until))
     file = BytesIO()
-    book = Workbook(write_only=True)
+    # Loaded for whoever asks: every process of a node would wait for it at its start.
+    book = import_module("openpyxl").Workbook(write_only=True)
     sheet = book.create_sheet(_("Register of reviews"))
     sheet.append([str(_(head)) for head in _HEADS])
     for number, line in enumerate(lines):
